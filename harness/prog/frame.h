@@ -1,0 +1,57 @@
+// The frame that `avail` generates: what identifies a request on every device's wire.
+//
+//   virtio-net header  10 or 12 bytes, zero
+//   destination MAC    02:00:00:00:hh:ll, the request's ordinal, big-endian
+//   source MAC         02:ff:00:00:00:01
+//   EtherType          0x88b5 (IEEE 802 local experimental)
+//   payload            one fill byte, repeated
+//
+// A chain that is too short cuts the frame short. The ordinal stands where a kernel classifier can
+// match it; one fill byte makes "are these the bytes that were submitted" one pass over the frame.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+namespace va {
+
+inline constexpr size_t kFrameHead = 14;
+inline constexpr uint32_t kNoOrdinal = 0xffffffff;
+inline constexpr uint32_t kMixed = 0x100;  // the payload is not one repeated byte
+
+constexpr uint8_t fill_of(uint32_t ordinal) {
+  return static_cast<uint8_t>(0x11 + ordinal * 0x25);
+}
+
+// Writes the kFrameHead first bytes of the frame of `ordinal`.
+inline void write_frame_head(uint32_t ordinal, std::span<uint8_t, kFrameHead> head) {
+  static constexpr uint8_t kHead[kFrameHead] = {2, 0, 0, 0, 0, 0, 2, 0xff, 0, 0, 0, 1, 0x88, 0xb5};
+  std::memcpy(head.data(), kHead, kFrameHead);
+  head[4] = static_cast<uint8_t>(ordinal >> 8);
+  head[5] = static_cast<uint8_t>(ordinal);
+}
+
+// What an observer of the wire says of a frame (without virtio-net header).
+struct FrameFacts {
+  uint32_t ordinal = kNoOrdinal;  // kNoOrdinal: it does not carry the suite's MAC
+  uint32_t len = 0;               // bytes on the wire
+  uint32_t fill = 0;              // the payload's byte, 0 … 255; kMixed; 0 where there is none
+};
+
+inline FrameFacts read_frame(std::span<const uint8_t> frame) {
+  FrameFacts facts;
+  facts.len = static_cast<uint32_t>(frame.size());
+  if (frame.size() >= 6 && frame[0] == 2 && (frame[1] | frame[2] | frame[3]) == 0) {
+    facts.ordinal = static_cast<uint32_t>(frame[4]) << 8 | frame[5];
+  }
+  if (frame.size() > kFrameHead) {
+    const uint8_t* payload = frame.data() + kFrameHead;
+    const size_t n = frame.size() - kFrameHead;
+    facts.fill = std::memcmp(payload, payload + 1, n - 1) == 0 ? payload[0] : kMixed;
+  }
+  return facts;
+}
+
+}  // namespace va
