@@ -1,0 +1,40 @@
+// What the peers of this folder tell about frames and requests, and the frame itself.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "engine/backend.h"
+
+namespace va {
+
+// Told of what a peer does, in the order in which it does it.
+class PeerObserver {
+ public:
+  virtual ~PeerObserver() = default;
+  // The frame (behind the virtio-net header) is on the wire. Valid during the call only.
+  virtual void on_frame(std::span<const uint8_t> frame) = 0;
+  virtual void on_submitted(uint32_t name) = 0;
+  // The peer is done with the request; whoever listens tells the engine.
+  virtual void on_completed(uint32_t name, RequestToken token, RequestResult result) = 0;
+};
+
+// The longest frame that a peer takes: 64 KiB and a header, the most that a tap does.
+inline constexpr size_t kMaxFrame = 65536 + 64;
+
+// A packet's bytes in one piece.
+class FrameBuffer {
+ public:
+  // 0; -EFAULT if a segment is not mapped; -EINVAL if it is longer than kMaxFrame.
+  int gather(const Packet& packet);
+  std::span<const uint8_t> bytes() const { return bytes_; }
+
+ private:
+  std::array<uint8_t, kMaxFrame> storage_;
+  std::span<const uint8_t>
+      bytes_;  // of the guest's memory where it is one segment, else of storage_
+};
+
+}  // namespace va

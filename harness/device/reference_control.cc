@@ -1,0 +1,208 @@
+// ReferencePort's control calls: operands to arguments, results to events, and the queue of calls
+// behind one that waits. All of a Program's calls come from one thread, so they are made in order.
+#include <cerrno>
+
+#include "device/reference_port.h"
+#include "engine/features.h"
+#include "prog/layout.h"
+
+namespace va {
+
+void ReferencePort::control(const Op& op) {
+  if (op.code == Opcode::kOpen) {
+    if (open_ || net_.pending()) {
+      add(EventKind::kNoop, kTx, static_cast<uint64_t>(NoopReason::kNoDevice));
+      return;
+    }
+    net_.open();
+    open_ = true;
+    return;
+  }
+  if (!open_) {
+    add(EventKind::kNoop, op.queue, static_cast<uint64_t>(NoopReason::kNoDevice));
+    return;
+  }
+  // Inside a run of the worker a call waits for the queue's lock; only the memory table may be
+  // replaced between two descriptors, as in Linux.
+  const bool must_queue =
+      net_.pending() || queued_count_ > 0 || (in_worker_ && op.code != Opcode::kSetMemTable);
+  if (must_queue && queued_count_ == kMaxQueued) return unsupported(UnsupportedReason::kControls);
+  add(EventKind::kBegin, op.queue);
+  if (op.code == Opcode::kRelease) open_ = false;
+  if (must_queue) {
+    queued_[queued_count_++] = op;
+  } else {
+    start_call(op);
+  }
+}
+
+void ReferencePort::start_call(const Op& op) {
+  const CallResult done = op.code == Opcode::kVring ? call_vring(op) : call(op);
+  if (done.result == kPending) {
+    pending_ = op;
+  } else {
+    finish_call(op, done);
+  }
+}
+
+void ReferencePort::finish_call(const Op& op, const CallResult& done) {
+  if (done.result == 0) setup_.note(op.code);
+  if (done.result == 0 && (op.code == Opcode::kResetOwner || op.code == Opcode::kRelease)) {
+    places_ = {};
+  }
+  add(EventKind::kDone, op.queue, static_cast<uint64_t>(-done.result), done.value);
+}
+
+ReferencePort::CallResult ReferencePort::call_vring(const Op& op) {
+  if ((feature_bits(op.arg[2]) & ~net_.get_features()) != 0) {
+    unsupported(UnsupportedReason::kFeature);
+    return {-EOPNOTSUPP, 0};
+  }
+  std::array<Op, kMaxSetupCalls> calls;
+  const size_t count = expand_vring(op, setup_, calls);
+  for (const Op& each : std::span(calls).first(count)) {
+    const CallResult done = call(each);
+    if (done.result != 0) return done;
+    setup_.note(each.code);
+  }
+  return {};
+}
+
+ReferencePort::CallResult ReferencePort::call(const Op& op) {
+  const Caller caller = op.as_other ? Caller::kOther : Caller::kOwner;
+  return op_info(op.code).has_queue ? call_ring(op, caller) : call_device(op, caller);
+}
+
+ReferencePort::CallResult ReferencePort::call_device(const Op& op, Caller caller) {
+  switch (op.code) {
+    case Opcode::kSetOwner:
+      return {net_.set_owner(caller), 0};
+    case Opcode::kResetOwner:
+      return {net_.reset_owner(caller), 0};
+    case Opcode::kGetFeatures:
+      return {0, net_.get_features()};
+    case Opcode::kSetFeatures:
+      return {net_.set_features(op.arg[0]), 0};
+    case Opcode::kGetBackendFeatures:
+      return {0, net_.get_backend_features()};
+    case Opcode::kSetBackendFeatures:
+      return {net_.set_backend_features(op.arg[0]), 0};
+    case Opcode::kSetMemTable:
+      return set_mem_table(op, caller);
+    case Opcode::kRelease:
+      return {net_.release(), 0};
+    default:
+      unsupported(UnsupportedReason::kOperation);
+      return {-ENOTTY, 0};
+  }
+}
+
+ReferencePort::CallResult ReferencePort::call_ring(const Op& op, Caller caller) {
+  const uint32_t index = vhost_index(op.queue);
+  const FdKind fd = static_cast<FdKind>(op.arg[0] & 3);
+  CallResult done;
+  switch (op.code) {
+    case Opcode::kSetVringNum:
+      done.result = net_.set_vring_num(caller, index, static_cast<uint32_t>(op.arg[0]));
+      if (done.result == 0) places_[index].num = static_cast<uint32_t>(op.arg[0]);
+      break;
+    case Opcode::kSetVringBase:
+      done.result = net_.set_vring_base(caller, index, static_cast<uint32_t>(op.arg[0]));
+      break;
+    case Opcode::kGetVringBase: {
+      uint32_t base = 0;
+      done.result = net_.get_vring_base(caller, index, base);
+      done.value = base;
+      break;
+    }
+    case Opcode::kSetVringAddr: {
+      const VringAddr addr{op.arg[0], op.arg[1], op.arg[2], op.arg[3],
+                           static_cast<uint32_t>(op.arg[4])};
+      done.result = net_.set_vring_addr(caller, index, addr);
+      if (done.result == 0) places_[index].used = addr.used;
+      break;
+    }
+    case Opcode::kSetVringKick:
+      done.result = net_.set_vring_kick(caller, index, event_fd(fd));
+      break;
+    case Opcode::kSetVringCall: {
+      const EventFd call_fd = event_fd(fd);
+      done.result = net_.set_vring_call(caller, index, call_fd);
+      if (done.result == 0) call_fd_[index] = call_fd.id;
+      break;
+    }
+    case Opcode::kSetVringErr:
+      done.result = net_.set_vring_err(caller, index, event_fd(fd));
+      break;
+    case Opcode::kBackend:
+      return set_backend(op, caller);
+    default:
+      unsupported(UnsupportedReason::kOperation);
+      done.result = -ENOTTY;
+      break;
+  }
+  return done;
+}
+
+EventFd ReferencePort::event_fd(FdKind kind) {
+  switch (kind) {
+    case FdKind::kFresh:
+      return {0, ++next_fd_};
+    case FdKind::kNone:
+      return {0, 0};
+    case FdKind::kBadFd:
+      return {-EBADF, 0};
+    case FdKind::kNotEvent:
+      return {-EINVAL, 0};
+  }
+  return {-EBADF, 0};
+}
+
+ReferencePort::CallResult ReferencePort::set_backend(const Op& op, Caller caller) {
+  const uint32_t index = vhost_index(op.queue);
+  Peer& next = index == kTxIndex ? peers_[current_peer_ ^ 1] : receive_peer_;
+  const uint64_t features = net_.acked_features();
+  const uint32_t header_len = (features & kFeatureNetHdr) != 0 ? 0 : net_header_len(features);
+  switch (static_cast<BackendKind>(op.arg[0])) {
+    case BackendKind::kNone:
+      return {net_.set_backend(caller, index, {0, nullptr}), 0};
+    case BackendKind::kSame:
+      return {net_.set_backend(caller, index, {0, net_.backend(index)}), 0};
+    case BackendKind::kAsync:
+      next.reset(PeerKind::kDeferred, header_len);
+      break;
+    case BackendKind::kSync:
+      next.reset(PeerKind::kSynchronous, header_len);
+      break;
+    case BackendKind::kBadFd:
+    case BackendKind::kNotSocket:
+    default:
+      return {net_.set_backend(caller, index, {-ENOTSOCK, nullptr}), 0};
+  }
+  const int result = net_.set_backend(caller, index, {0, &next});
+  if (result >= 0 && index == kTxIndex) current_peer_ ^= 1;
+  return {result, 0};
+}
+
+ReferencePort::CallResult ReferencePort::set_mem_table(const Op& op, Caller caller) {
+  std::array<Region, MemTable::kMaxRegions + 1> regions{};
+  uint32_t count = 0;
+  if (op.arg[0] == 0 && staged_count_ == 0) {
+    for (const DefaultRegion& region : kDefaultRegions) {
+      regions[count++] = Region{region.gpa, region.size, region.user};
+    }
+  } else {
+    // An explicit n may be more than what was staged, and more than fits: both are the call's to
+    // refuse.
+    const uint64_t n = op.arg[0] == 0 ? staged_count_ : op.arg[0] - 1;
+    count = static_cast<uint32_t>(std::min<uint64_t>(n, regions.size()));
+    for (uint32_t i = 0; i < std::min(count, MemTable::kMaxRegions); ++i) {
+      if (i < staged_count_) regions[i] = staged_[i];
+    }
+  }
+  return {
+      net_.set_mem_table(caller, std::span(regions).first(count), static_cast<uint32_t>(op.arg[1])),
+      0};
+}
+
+}  // namespace va

@@ -1,0 +1,263 @@
+// Tested by reference_test.cc.
+#include "device/reference_port.h"
+
+#include <cerrno>
+
+#include "prog/frame.h"
+#include "prog/layout.h"
+
+namespace va {
+namespace {
+
+uint32_t name_of(std::span<const uint8_t> frame) {
+  return read_frame(frame).ordinal;
+}
+
+constexpr int kRefuseErrno[] = {EAGAIN, ENOMEM, ENOBUFS, EINVAL, EIO, EFAULT};
+
+static_assert(static_cast<int>(EnginePoint::kEnd) == static_cast<int>(Point::kEnd));
+static_assert(static_cast<int>(EnginePoint::kDrained) == static_cast<int>(Point::kDrained));
+
+constexpr Queue queue_of(uint32_t index) {
+  return static_cast<Queue>(index ^ 1);
+}
+
+}  // namespace
+
+ReferencePort::ReferencePort(PublicationPolicy policy, bool whole_memory_check)
+    : whole_memory_check_(whole_memory_check),
+      memory_(kArenaUser, kArenaSize),
+      net_(policy, memory_, *this),
+      peers_{Peer(*this, name_of), Peer(*this, name_of)},
+      receive_peer_(*this, name_of) {
+  memory_.set_observer(this);
+}
+
+void ReferencePort::reset(Trace& trace, PointSink* sink) {
+  trace_ = &trace;
+  sink_ = sink;
+  op_ = 0;
+  open_ = true;
+  hold_ = false;
+  in_worker_ = false;
+  runs_ = 0;
+  setup_ = SetupState{};
+  next_fd_ = 0;
+  call_fd_ = {};
+  places_ = {};
+  staged_count_ = 0;
+  queued_count_ = 0;
+  current_peer_ = 0;
+  for (Peer& each : peers_) each.reset(PeerKind::kSynchronous, 0);
+  memory_.reset();
+  net_.open();
+}
+
+void ReferencePort::execute(const Op& op) {
+  if (op_info(op.code).is_control) {
+    control(op);
+  } else {
+    switch (op.code) {
+      case Opcode::kKick:
+        if (op.queue == kTx) {
+          net_.kick(kTxIndex);
+        } else {
+          unsupported(UnsupportedReason::kOperation);
+        }
+        break;
+      case Opcode::kRegion:
+        if (op.arg[0] < staged_.size()) {
+          staged_[op.arg[0]] = Region{op.arg[1], op.arg[2], op.arg[3]};
+          staged_count_ = std::max(staged_count_, static_cast<uint32_t>(op.arg[0]) + 1);
+        }
+        break;
+      case Opcode::kComplete:
+        complete(op);
+        break;
+      case Opcode::kRefuse:
+        peer().refuse(-kRefuseErrno[op.arg[0] % std::size(kRefuseErrno)],
+                      op.arg[1] == 0 ? 1 : static_cast<uint32_t>(op.arg[1]),
+                      op.arg[2] == static_cast<uint64_t>(CompletionTime::kInside));
+        break;
+      case Opcode::kCongest:
+        peer().set_congested(op.arg[0] == 0);
+        if (peer().writable()) net_.backend_writable();
+        break;
+      case Opcode::kLink:
+        peer().set_link(op.arg[0] == static_cast<uint64_t>(LinkState::kUp));
+        if (peer().writable()) net_.backend_writable();
+        break;
+      case Opcode::kFailAlloc:
+        net_.fail_allocation(static_cast<int32_t>(op.arg[0]));
+        break;
+      case Opcode::kWorker:
+        hold_ = op.arg[0] == static_cast<uint64_t>(WorkerMode::kHold);
+        break;
+      case Opcode::kStep:
+        for (uint64_t n = op.arg[0] == 0 ? 1 : op.arg[0]; n > 0 && net_.runnable(); --n) {
+          run_worker_once();
+        }
+        break;
+      case Opcode::kSettle:
+        settle();
+        break;
+      case Opcode::kNop:
+      case Opcode::kBare:
+        break;
+      default:
+        unsupported(UnsupportedReason::kOperation);
+        break;
+    }
+  }
+  if (!in_worker_) rest();
+}
+
+void ReferencePort::complete(const Op& op) {
+  const uint32_t name = static_cast<uint32_t>(op.arg[0]);
+  const RequestResult result = op.arg[1] == static_cast<uint64_t>(CompletionStatus::kOk)
+                                   ? RequestResult::kOk
+                                   : RequestResult::kFailed;
+  if (op.queue != kTx) {
+    unsupported(UnsupportedReason::kOperation);
+    return;
+  }
+  if (op.arg[2] == static_cast<uint64_t>(CompletionTime::kInside)) {
+    if (!peer().complete_inside(name, result)) unsupported(UnsupportedReason::kOperation);
+    return;
+  }
+  if (peer().complete(name, result) || peers_[current_peer_ ^ 1].complete(name, result)) return;
+  add(EventKind::kNoop, op.queue, static_cast<uint64_t>(NoopReason::kNotHeld));
+}
+
+// ---- the worker -----------------------------------------------------------------------------
+
+void ReferencePort::run_worker_once() {
+  in_worker_ = true;
+  net_.run_worker();
+  in_worker_ = false;
+  ++runs_;
+}
+
+// Brings the worker and the control calls to rest, up to the bound.
+void ReferencePort::rest() {
+  uint32_t runs = 0;
+  do {
+    while (!hold_ && net_.runnable() && runs++ < kRunBound) run_worker_once();
+  } while (step_calls() && runs < kRunBound);
+}
+
+// Goes on with the pending call and those behind it. True if one of them went on.
+bool ReferencePort::step_calls() {
+  bool progress = false;
+  if (net_.pending()) {
+    const int result = net_.step_pending();
+    if (result == kPending) return false;
+    finish_call(pending_, {result, 0});
+    progress = true;
+  }
+  while (queued_count_ > 0 && !net_.pending()) {
+    const Op next = queued_[0];
+    --queued_count_;
+    for (uint32_t i = 0; i < queued_count_; ++i) queued_[i] = queued_[i + 1];
+    start_call(next);
+    progress = true;
+  }
+  return progress;
+}
+
+void ReferencePort::settle() {
+  uint32_t runs = 0;
+  do {
+    while (net_.runnable() && runs++ < kRunBound) run_worker_once();
+  } while (step_calls() && runs < kRunBound);
+  add(EventKind::kSteps, kTx, runs_);
+  runs_ = 0;
+  if (net_.runnable()) {
+    add(EventKind::kBusy, kTx);
+  } else {
+    add(EventKind::kIdle, kTx, peers_[0].held() + peers_[1].held());
+  }
+}
+
+void ReferencePort::finish() {
+  hold_ = false;
+  for (Peer& each : peers_) {
+    each.refuse(0, 0, false);
+    each.set_congested(false);
+    each.set_link(true);
+  }
+  net_.backend_writable();
+  rest();
+  // What is held when a call waits may be on either peer, and what is published lets more be
+  // submitted; each round completes all that is held.
+  for (uint32_t round = 0; round < kRunBound; ++round) {
+    if (!peers_[0].complete_oldest() && !peers_[1].complete_oldest()) break;
+    rest();
+  }
+  settle();
+  // A call that still waits although nothing is held has begun and is not done: the trace says so.
+  if (open_ && !net_.pending()) {
+    open_ = false;
+    net_.release();
+  }
+  add(EventKind::kAllocated, kTx, net_.allocated());
+  if (whole_memory_check_) {
+    const int64_t foreign = memory_.find_foreign_store();
+    if (foreign >= 0) add(EventKind::kForeign, kTx, arena_gpa(static_cast<uint32_t>(foreign)));
+  }
+}
+
+void ReferencePort::unsupported(UnsupportedReason reason) {
+  add(EventKind::kUnsupported, kTx, static_cast<uint64_t>(reason));
+}
+
+// ---- observations ---------------------------------------------------------------------------
+
+void ReferencePort::on_store(uint64_t user, uint32_t len) {
+  for (uint32_t index = 0; index < places_.size(); ++index) {
+    const RingPlace& place = places_[index];
+    const uint64_t at = user - place.used;
+    if (place.num == 0 || user < place.used || at >= 6 + uint64_t{8} * place.num) continue;
+    const Queue queue = queue_of(index);
+    uint16_t word = 0;
+    UsedElem elem;
+    if (at >= 4 && len == sizeof elem && (at - 4) % 8 == 0 && memory_.load(user, elem)) {
+      add(EventKind::kUsed, queue, (at - 4) / 8, elem.id, elem.len);
+      return;
+    }
+    if (len != 2 || !memory_.load(user, word)) break;
+    if (at == 0) return add(EventKind::kUsedFlags, queue, word);
+    if (at == 2) return add(EventKind::kUsedIdx, queue, word);
+    if (at == 4 + uint64_t{8} * place.num) return add(EventKind::kAvailEvent, queue, word);
+    break;
+  }
+  add(EventKind::kWrite, kTx, arena_gpa(static_cast<uint32_t>(user - kArenaUser)), len);
+}
+
+void ReferencePort::on_call(uint32_t index, uint32_t fd) {
+  add(EventKind::kCall, queue_of(index), fd == call_fd_[index] ? 0 : 1);
+}
+
+void ReferencePort::on_error(uint32_t index, uint32_t) {
+  add(EventKind::kError, queue_of(index));
+}
+
+void ReferencePort::on_point(EnginePoint point) {
+  if (in_worker_ && sink_ != nullptr) sink_->on_point(static_cast<Point>(point));
+}
+
+void ReferencePort::on_frame(std::span<const uint8_t> frame) {
+  const FrameFacts facts = read_frame(frame);
+  add(EventKind::kFrame, kTx, facts.ordinal, facts.len, facts.fill);
+}
+
+void ReferencePort::on_submitted(uint32_t name) {
+  add(EventKind::kSubmitted, kTx, name);
+}
+
+void ReferencePort::on_completed(uint32_t name, RequestToken token, RequestResult result) {
+  add(EventKind::kCompleted, kTx, name, static_cast<uint64_t>(result));
+  net_.complete(token, result);
+}
+
+}  // namespace va

@@ -1,0 +1,71 @@
+// What the engine needs of the world: a backend that takes frames, and a host that is told of
+// notifications and of interleaving points.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "ring/guest_memory.h"
+
+namespace va {
+
+// Names one in-flight request. The generation tells a completion that comes too late, or twice,
+// from one that is due.
+struct RequestToken {
+  uint32_t slot = 0;
+  uint32_t generation = 0;  // 0: no request
+
+  explicit operator bool() const { return generation != 0; }
+  friend bool operator==(RequestToken, RequestToken) = default;
+};
+
+enum class RequestResult : uint8_t { kOk, kFailed };
+
+// One frame to transmit. The segments are the engine's scratch: a backend that needs them behind
+// send() copies them.
+struct Packet {
+  const GuestMemory& memory;
+  std::span<const Segment> segments;  // behind the header that the device consumed
+  uint32_t len = 0;                   // their sum
+};
+
+// The packet peer behind a device (what VHOST_NET_SET_BACKEND installs). Owned by the caller of
+// Net::set_backend(), who keeps it until that call for its successor is done.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  // Whether send() only submits: then a request accepted by send() is complete when the backend
+  // calls Net::complete(), be that inside send() or later.
+  virtual bool asynchronous() const = 0;
+
+  // Returns the bytes taken, or a negative errno. With a token the backend owns the request from
+  // here to its completion, unless it returns an error without having completed it.
+  virtual int send(const Packet& packet, RequestToken token) = 0;
+
+  // Whether a send now would find room (the socket polls writable).
+  virtual bool writable() const = 0;
+};
+
+// Named moments inside one run of the worker; prog/ops.h describes them.
+enum class EnginePoint : uint8_t {
+  kStart,
+  kFetched,
+  kSubmitted,
+  kUsedWritten,
+  kUsedPublished,
+  kNotifyEnabled,
+  kDrained,
+  kEnd,
+};
+
+class EngineHost {
+ public:
+  virtual ~EngineHost() = default;
+  // The call or error eventfd `fd` (an id given with set_vring_call or _err) of ring `index`.
+  virtual void on_call(uint32_t index, uint32_t fd) = 0;
+  virtual void on_error(uint32_t index, uint32_t fd) = 0;
+  virtual void on_point(EnginePoint point) = 0;
+};
+
+}  // namespace va

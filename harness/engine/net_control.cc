@@ -1,0 +1,309 @@
+// The control plane: the ioctls of vhost-net with their names and errno (Linux,
+// drivers/vhost/vhost.c and net.c), and the calls that wait for requests in flight.
+//
+// What waits, and for what:
+//
+//   set_mem_table, and every call that a non-owner makes on the device or a ring: nothing is held
+//   on
+//     the current link (vhost_net_flush); while it waits nothing new is held, large frames are
+//     copied
+//   set_backend(tx, another one or -1): nothing is held on the old link; the done ones are
+//   published reset_owner, release: the queues are stopped, then nothing is held; the done ones are
+//   dropped,
+//     for their rings are not the device's any more
+#include <cerrno>
+
+#include "base/check.h"
+#include "engine/features.h"
+#include "engine/net.h"
+
+namespace va {
+namespace {
+
+constexpr uint64_t kUserEnd =
+    0x7ffffffff000;  // TASK_SIZE_MAX on x86-64 with four page-table levels
+
+// access_ok(): the range lies in user space, mapped or not.
+bool access_ok(uint64_t user, uint64_t len) {
+  return len <= kUserEnd && user <= kUserEnd - len;
+}
+
+bool power_of_two(uint32_t value) {
+  return value != 0 && (value & (value - 1)) == 0;
+}
+
+}  // namespace
+
+Net::Net(PublicationPolicy policy, GuestMemory& memory, EngineHost& host)
+    : policy_(policy), memory_(memory), host_(host) {
+  open();
+}
+
+void Net::open() {
+  open_ = true;
+  owned_ = false;
+  has_table_ = false;
+  acked_features_ = 0;
+  table_.clear();
+  fail_in_ = -1;
+  wait_ = Wait{};
+  reset_queues();
+}
+
+// Every queue as after opening; requests in flight are gone.
+void Net::reset_queues() {
+  for (uint32_t i = 0; i < vqs_.size(); ++i) {
+    vqs_[i].clear();
+    vqs_[i].index = i;
+    backends_[i] = nullptr;
+  }
+  pool_.reset();
+  links_ = {};
+  link_ = 0;
+  in_flight_ = 0;
+  flushing_ = false;
+  order_head_ = order_tail_ = 0;
+  sent_packets_ = failed_packets_ = 0;
+  tx_queued_ = polling_writable_ = false;
+}
+
+int Net::check_owner(Caller caller) const {
+  // Each call as another process comes from a process of its own, so none of them is ever the owner.
+  return owned_ && owner_ == Caller::kOwner && caller == Caller::kOwner ? 0 : -EPERM;
+}
+
+int Net::check_ring(Caller caller, uint32_t index) {
+  const int r = check_owner(caller);
+  if (r < 0) return r;
+  return index < vqs_.size() ? 0 : -ENOBUFS;
+}
+
+bool Net::allocate() {
+  return fail_in_ < 0 || fail_in_-- != 0;
+}
+
+// ---- ownership and features -----------------------------------------------------------------
+
+int Net::set_owner(Caller caller) {
+  if (owned_) return -EBUSY;
+  if (!allocate()) return -ENOMEM;
+  owned_ = true;
+  owner_ = caller;
+  return 0;
+}
+
+int Net::reset_owner(Caller caller) {
+  const int r = check_owner(caller);
+  if (r < 0) return r;
+  stop_queues();
+  flushing_ = true;
+  return wait_for(Call::kResetOwner, link_, 0);
+}
+
+uint64_t Net::get_features() const {
+  return kOfferedFeatures;
+}
+
+int Net::set_features(uint64_t features) {
+  if ((features & ~kOfferedFeatures) != 0) return -EOPNOTSUPP;
+  acked_features_ = features;
+  for (Virtqueue& vq : vqs_) vq.features = features;
+  return 0;
+}
+
+uint64_t Net::get_backend_features() const {
+  return kOfferedBackendFeatures;
+}
+
+int Net::set_backend_features(uint64_t features) {
+  return (features & ~kOfferedBackendFeatures) != 0 ? -EOPNOTSUPP : 0;
+}
+
+// ---- memory ---------------------------------------------------------------------------------
+
+int Net::set_mem_table(Caller caller, std::span<const Region> regions, uint32_t padding) {
+  const int r = check_owner(caller);
+  if (r < 0) return flush(r);
+  if (padding != 0) return flush(-EOPNOTSUPP);
+  if (regions.size() > MemTable::kMaxRegions) return flush(-E2BIG);
+  if (!allocate()) return flush(-ENOMEM);
+  const bool active = backends_[kRxIndex] != nullptr || backends_[kTxIndex] != nullptr;
+  for (const Region& region : regions) {
+    if (region.last() < region.gpa) return flush(-EFAULT);  // size 0, or a wrap
+    if (active && !access_ok(region.user, region.size)) return flush(-EFAULT);
+  }
+  table_.clear();
+  for (const Region& region : regions) table_.add(region);
+  has_table_ = true;
+  return flush(0);
+}
+
+// ---- rings ----------------------------------------------------------------------------------
+
+int Net::set_vring_num(Caller caller, uint32_t index, uint32_t num) {
+  const int r = check_ring(caller, index);
+  if (r < 0) return r == -EPERM ? flush(r) : r;
+  if (backends_[index] != nullptr) return -EBUSY;
+  if (num > 0xffff || !power_of_two(num)) return -EINVAL;
+  vqs_[index].ring.num = num;
+  return 0;
+}
+
+int Net::set_vring_base(Caller caller, uint32_t index, uint32_t base) {
+  const int r = check_ring(caller, index);
+  if (r < 0) return r == -EPERM ? flush(r) : r;
+  if (backends_[index] != nullptr) return -EBUSY;
+  if (base > 0xffff) return -EINVAL;
+  vqs_[index].last_avail.value = static_cast<uint16_t>(base);
+  vqs_[index].avail_idx = vqs_[index].last_avail;
+  return 0;
+}
+
+int Net::get_vring_base(Caller caller, uint32_t index, uint32_t& base) {
+  const int r = check_ring(caller, index);
+  if (r < 0) return r == -EPERM ? flush(r) : r;
+  base = vqs_[index].last_avail.value;
+  return 0;
+}
+
+bool Net::ring_accessible(const Virtqueue& vq, const VringAddr& addr) const {
+  const bool event_idx = vq.event_idx();
+  return access_ok(addr.desc, vq.ring.desc_size()) &&
+         access_ok(addr.avail, vq.ring.avail_size(event_idx)) &&
+         access_ok(addr.used, vq.ring.used_size(event_idx));
+}
+
+int Net::set_vring_addr(Caller caller, uint32_t index, const VringAddr& addr) {
+  const int r = check_ring(caller, index);
+  if (r < 0) return r == -EPERM ? flush(r) : r;
+  if ((addr.flags & ~1u) != 0) return -EOPNOTSUPP;
+  if (addr.avail % 2 != 0 || addr.used % 4 != 0 || addr.log % 4 != 0) return -EINVAL;
+  Virtqueue& vq = vqs_[index];
+  if (backends_[index] != nullptr && !ring_accessible(vq, addr)) return -EINVAL;
+  vq.ring.desc = addr.desc;
+  vq.ring.avail = addr.avail;
+  vq.ring.used = addr.used;
+  return 0;
+}
+
+int Net::set_vring_kick(Caller caller, uint32_t index, EventFd fd) {
+  const int r = check_ring(caller, index);
+  if (r < 0) return r == -EPERM ? flush(r) : r;
+  if (fd.error < 0) return fd.error;
+  vqs_[index].kick_fd = fd.id;
+  return 0;
+}
+
+int Net::set_vring_call(Caller caller, uint32_t index, EventFd fd) {
+  const int r = check_ring(caller, index);
+  if (r < 0) return r == -EPERM ? flush(r) : r;
+  if (fd.error < 0) return fd.error;
+  vqs_[index].call_fd = fd.id;
+  return 0;
+}
+
+int Net::set_vring_err(Caller caller, uint32_t index, EventFd fd) {
+  const int r = check_ring(caller, index);
+  if (r < 0) return r == -EPERM ? flush(r) : r;
+  if (fd.error < 0) return fd.error;
+  vqs_[index].error_fd = fd.id;
+  return 0;
+}
+
+// ---- backend --------------------------------------------------------------------------------
+
+int Net::check_start(Virtqueue& vq, const BackendFd& fd) {
+  const VringAddr addr{vq.ring.desc, vq.ring.avail, vq.ring.used, 0, 0};
+  if (!has_table_ || !ring_accessible(vq, addr)) return -EFAULT;
+  for (const Region& region : table_.regions()) {
+    if (!access_ok(region.user, region.size)) return -EFAULT;
+  }
+  return fd.error;
+}
+
+int Net::set_backend(Caller caller, uint32_t index, BackendFd fd) {
+  const int r = check_ring(caller, index);
+  if (r < 0) return r;
+  Virtqueue& vq = vqs_[index];
+  const int unfit = check_start(vq, fd);
+  if (unfit < 0) return unfit;
+  // The fd already installed: Linux flushes the worker, which here is at rest between operations.
+  if (fd.backend == backends_[index]) return 0;
+  return install(vq, fd.backend);
+}
+
+int Net::install(Virtqueue& vq, Backend* backend) {
+  if (backend != nullptr && !allocate()) return -ENOMEM;
+  // Mode and backend change together or not at all: a ring that cannot start keeps the old one.
+  if (backend != nullptr && !vq.start(memory_)) return -EFAULT;
+  backends_[vq.index] = backend;
+  if (vq.index != kTxIndex) return 0;
+  sent_packets_ = failed_packets_ = 0;
+  flushing_ = false;
+  const uint8_t old_link = link_;
+  link_ ^= 1;
+  VA_CHECK(links_[link_].in_flight == 0);
+  links_[link_].base = backend != nullptr;
+  polling_writable_ = backend != nullptr;
+  if (backend != nullptr && backend->writable()) backend_writable();
+  return wait_for(Call::kSwap, old_link, 0);
+}
+
+int Net::release() {
+  stop_queues();
+  flushing_ = true;
+  return wait_for(Call::kRelease, link_, 0);
+}
+
+void Net::stop_queues() {
+  backends_ = {};
+}
+
+// ---- waiting --------------------------------------------------------------------------------
+
+int Net::flush(int result) {
+  flushing_ = true;
+  return wait_for(Call::kFlush, link_, result);
+}
+
+int Net::wait_for(Call call, uint8_t link, int result) {
+  VA_CHECK(wait_.call == Call::kNone);
+  wait_ = Wait{call, link, result};
+  links_[link].base = false;
+  return step_pending();
+}
+
+int Net::step_pending() {
+  VA_CHECK(wait_.call != Call::kNone);
+  Link& link = links_[wait_.link];
+  if (link.in_flight > 0) return kPending;
+  const Wait done = wait_;
+  wait_ = Wait{};
+  switch (done.call) {
+    case Call::kNone:
+      break;
+    case Call::kFlush:
+      flushing_ = false;
+      link.base = backends_[kTxIndex] != nullptr;
+      break;
+    case Call::kSwap:
+      publish_done(vqs_[kTxIndex]);
+      break;
+    case Call::kResetOwner:
+      reset_queues();
+      acked_features_ = 0;
+      owned_ = false;
+      table_.clear();  // as in Linux the table is an empty one now, which is not the same as none
+      break;
+    case Call::kRelease:
+      reset_queues();
+      open_ = false;
+      owned_ = false;
+      has_table_ = false;
+      table_.clear();
+      break;
+  }
+  return done.result;
+}
+
+}  // namespace va

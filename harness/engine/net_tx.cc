@@ -1,0 +1,257 @@
+// The transmit worker: fetch, submit, publish.
+//
+// One run of handle_tx() has a bound: as many packets or bytes as Linux grants
+// (VHOST_NET_PKT_WEIGHT, VHOST_NET_WEIGHT), every iteration counted, whatever became of its chain;
+// what is left queues the worker again. No exit leaves kicks disabled with work at hand and nothing
+// armed:
+//
+//   ring empty               kicks enabled, ring read again
+//   bound reached            worker queued
+//   backend full             armed: backend_writable() queues the worker
+//   in-flight limit          a completion queues the worker
+//   allocation failed        worker queued
+//   malformed chain          the driver's breach: the queue stops until the next kick
+//
+// A request has one owner. When send() has completed the request and then reports an error, the
+// completion stands and the error is ignored: taking the chain back would use it twice.
+#include <algorithm>
+#include <cerrno>
+
+#include "base/check.h"
+#include "engine/features.h"
+#include "engine/net.h"
+
+namespace va {
+namespace {
+
+constexpr uint32_t kPacketWeight = 256;    // VHOST_NET_PKT_WEIGHT
+constexpr uint64_t kByteWeight = 0x80000;  // VHOST_NET_WEIGHT
+constexpr uint32_t kMaxPending = 128;      // VHOST_MAX_PEND
+constexpr uint32_t kGoodCopyLen = 256;     // VHOST_GOODCOPY_LEN
+constexpr uint32_t kBackOffPeriod = 1024;  // packets after which zero-copy failures are forgotten
+constexpr uint32_t kWakeEvery = 16;        // completions by which a waiting worker is woken
+
+bool transient(int error) {
+  return error == -EAGAIN || error == -ENOMEM || error == -ENOBUFS;
+}
+
+}  // namespace
+
+void Net::run_worker() {
+  VA_CHECK(tx_queued_ && !running_);
+  tx_queued_ = false;
+  running_ = true;
+  handle_tx();
+  running_ = false;
+}
+
+void Net::handle_tx() {
+  Virtqueue& vq = vqs_[kTxIndex];
+  Backend* backend = backends_[kTxIndex];
+  if (backend == nullptr) return;
+  host_.on_point(EnginePoint::kStart);
+  vq.disable_notify(memory_);
+  polling_writable_ = false;
+  uint64_t bytes = 0;
+  for (uint32_t packets = 0;; ++packets) {
+    if (packets == kPacketWeight || bytes >= kByteWeight) {
+      tx_queued_ = true;
+      break;
+    }
+    publish_done(vq);
+    chain_.readable_bytes = 0;
+    if (submit_next(vq, *backend) == Next::kStop) break;
+    bytes += chain_.readable_bytes;
+  }
+  publish_done(vq);
+  host_.on_point(EnginePoint::kEnd);
+}
+
+Net::Next Net::submit_next(Virtqueue& vq, Backend& backend) {
+  // The seed's design holds every frame, so its bound is taken before a chain is fetched.
+  if (policy_ == PublicationPolicy::kArrival && backend.asynchronous() &&
+      in_flight_ + (order_tail_ - order_head_) >= pending_limit(vq)) {
+    return Next::kStop;
+  }
+  switch (vq.fetch(memory_, table_, host_, chain_)) {
+    case Virtqueue::Fetched::kError:
+      return Next::kStop;
+    case Virtqueue::Fetched::kEmpty:
+      if (!vq.enable_notify(memory_, host_)) return Next::kStop;
+      vq.disable_notify(memory_);
+      return Next::kGoOn;
+    case Virtqueue::Fetched::kChain:
+      break;
+  }
+  host_.on_point(EnginePoint::kFetched);
+  uint64_t len = chain_.readable_bytes;
+  const uint32_t header = (vq.features & kFeatureNetHdr) != 0 ? net_header_len(vq.features) : 0;
+  // A transmit chain has no writable part (VIRTIO 1.2, 5.1.6.2) and more than the header. One that
+  // breaks this is used with length 0: never sent, never lost.
+  if (chain_.writable_bytes > 0 || len <= header || len > UINT32_MAX) {
+    vq.report_error(host_);
+    use_now(vq);
+    return Next::kGoOn;
+  }
+  skip_header(vq, len);
+  return submit(vq, backend, Packet{memory_, chain_.readable(), static_cast<uint32_t>(len)});
+}
+
+// With NET_HDR the device consumes the header; the backend gets what lies behind it.
+void Net::skip_header(Virtqueue& vq, uint64_t& len) {
+  if ((vq.features & kFeatureNetHdr) == 0) return;
+  uint32_t left = net_header_len(vq.features);
+  len -= left;
+  uint32_t first = 0;
+  while (left >= chain_.segments[first].len) left -= chain_.segments[first++].len;
+  chain_.segments[first].user += left;
+  chain_.segments[first].len -= left;
+  for (uint32_t i = first; i < chain_.readable_count; ++i) {
+    chain_.segments[i - first] = chain_.segments[i];
+  }
+  chain_.readable_count -= first;
+  chain_.count -= first;
+}
+
+Net::Next Net::submit(Virtqueue& vq, Backend& backend, const Packet& packet) {
+  if (!may_hold(vq, backend, packet)) return send_copied(vq, backend, packet);
+  if (!allocate()) {
+    vq.unfetch();
+    tx_queued_ = true;
+    return Next::kStop;
+  }
+  const RequestToken token = pool_.acquire(chain_.head, link_);
+  ++links_[link_].in_flight;
+  ++in_flight_;
+  if (policy_ == PublicationPolicy::kInorder) {
+    order_[order_tail_++ % RequestPool::kSlots] = token.slot;
+  }
+  const int sent = backend.send(packet, token);
+  host_.on_point(EnginePoint::kSubmitted);
+  Request* request = pool_.find(token);
+  const bool owned = request != nullptr && request->state == RequestState::kInFlight;
+  if (sent >= 0 || !owned) {
+    count_transmitted();
+    return Next::kGoOn;
+  }
+  --links_[request->link].in_flight;
+  --in_flight_;
+  if (transient(sent)) {
+    if (policy_ == PublicationPolicy::kInorder) --order_tail_;
+    pool_.release(token.slot);
+    return retry_later(vq, backend);
+  }
+  // A frame that can never be sent must not block the queue. It takes its place among the done.
+  request->state = RequestState::kDone;
+  if (policy_ == PublicationPolicy::kArrival)
+    order_[order_tail_++ % RequestPool::kSlots] = token.slot;
+  count_transmitted();
+  return Next::kGoOn;
+}
+
+Net::Next Net::send_copied(Virtqueue& vq, Backend& backend, const Packet& packet) {
+  const int sent = backend.send(packet, RequestToken{});
+  host_.on_point(EnginePoint::kSubmitted);
+  if (sent < 0 && transient(sent)) return retry_later(vq, backend);
+  use_now(vq);
+  count_transmitted();
+  return Next::kGoOn;
+}
+
+// The backend took nothing, for now: the chain is available again, and room wakes the worker.
+Net::Next Net::retry_later(Virtqueue& vq, Backend& backend) {
+  vq.unfetch();
+  polling_writable_ = true;
+  if (backend.writable()) backend_writable();
+  return Next::kStop;
+}
+
+void Net::use_now(Virtqueue& vq) {
+  const UsedElem elem{chain_.head, 0};
+  vq.publish(memory_, host_, {&elem, 1});
+}
+
+uint32_t Net::pending_limit(const Virtqueue& vq) const {
+  if (policy_ == PublicationPolicy::kInorder) return std::min(kMaxPending, vq.ring.num / 4);
+  return std::min(RequestPool::kSlots, vq.ring.num);
+}
+
+// Whether this frame may be kept in flight rather than copied.
+bool Net::may_hold(const Virtqueue& vq, const Backend& backend, const Packet& packet) const {
+  if (policy_ == PublicationPolicy::kArrival) return backend.asynchronous();
+  return packet.len >= kGoodCopyLen && order_tail_ - order_head_ <= pending_limit(vq) &&
+         !flushing_ && sent_packets_ / 64 >= failed_packets_;
+}
+
+void Net::count_transmitted() {
+  if (++sent_packets_ < kBackOffPeriod) return;
+  sent_packets_ = 0;
+  failed_packets_ = 0;
+}
+
+void Net::publish_done(Virtqueue& vq) {
+  if (policy_ == PublicationPolicy::kArrival) {
+    publish_arrived(vq);
+  } else {
+    publish_in_order(vq);
+  }
+  host_.on_point(EnginePoint::kDrained);
+}
+
+// One used entry and one call decision a request, as the seed has it, in order of completion.
+void Net::publish_arrived(Virtqueue& vq) {
+  while (order_head_ != order_tail_) {
+    const uint32_t slot = order_[order_head_++ % RequestPool::kSlots];
+    const UsedElem elem{pool_.at(slot).head, 0};
+    // The request is gone before its head is the driver's again.
+    pool_.release(slot);
+    vq.publish(memory_, host_, {&elem, 1});
+  }
+}
+
+// The done run from the oldest submitted request on, in one go (vhost_zerocopy_signal_used).
+void Net::publish_in_order(Virtqueue& vq) {
+  uint32_t count = 0;
+  while (order_head_ != order_tail_) {
+    const uint32_t slot = order_[order_head_ % RequestPool::kSlots];
+    const Request& request = pool_.at(slot);
+    if (request.state == RequestState::kInFlight) break;
+    if (request.state == RequestState::kFailed) ++failed_packets_;
+    batch_[count++] = UsedElem{request.head, 0};
+    pool_.release(slot);
+    ++order_head_;
+  }
+  if (count > 0) vq.publish(memory_, host_, {batch_.data(), count});
+}
+
+void Net::complete(RequestToken token, RequestResult result) {
+  Request* request = pool_.find(token);
+  if (request == nullptr || request->state != RequestState::kInFlight) return;
+  request->state = result == RequestResult::kOk ? RequestState::kDone : RequestState::kFailed;
+  Link& link = links_[request->link];
+  VA_CHECK(link.in_flight > 0 && in_flight_ > 0);
+  --link.in_flight;
+  --in_flight_;
+  if (policy_ == PublicationPolicy::kArrival) {
+    order_[order_tail_++ % RequestPool::kSlots] = token.slot;
+    tx_queued_ = true;
+    return;
+  }
+  // Linux wakes the worker for the last completion and for each 16th (vhost_zerocopy_callback).
+  const uint32_t left = link.references();
+  if (left <= 1 || left % kWakeEvery == 0) tx_queued_ = true;
+}
+
+void Net::kick(uint32_t index) {
+  VA_CHECK(index < vqs_.size());
+  if (index == kTxIndex && open_ && vqs_[index].kick_fd != 0) tx_queued_ = true;
+}
+
+void Net::backend_writable() {
+  if (polling_writable_ && backends_[kTxIndex] != nullptr) {
+    polling_writable_ = false;
+    tx_queued_ = true;
+  }
+}
+
+}  // namespace va

@@ -1,0 +1,121 @@
+// Tested by virtqueue_test.cc, and through every case in corpus/.
+#include "engine/virtqueue.h"
+
+#include "base/check.h"
+#include "engine/features.h"
+
+namespace va {
+namespace {
+
+// VIRTIO 1.2, 2.7.7.2: a call is due when the used index passes used_event; a batch may step over
+// it
+// ("new" is one past the last entry, "old" where the last decision left off).
+bool steps_over(RingIndex used_event, RingIndex old_idx, RingIndex new_idx) {
+  const uint16_t behind_event = static_cast<uint16_t>(new_idx.ahead_of(used_event) - 1);
+  return behind_event < new_idx.ahead_of(old_idx);
+}
+
+}  // namespace
+
+bool Virtqueue::event_idx() const {
+  return (features & kFeatureEventIdx) != 0;
+}
+
+void Virtqueue::clear() {
+  const uint32_t keep = index;
+  *this = Virtqueue();
+  index = keep;
+}
+
+bool Virtqueue::start(GuestMemory& memory) {
+  if (!ring.store_used_flags(memory, used_flags_)) return false;
+  signalled_valid_ = false;
+  return ring.load_used_idx(memory, last_used);
+}
+
+Virtqueue::Fetched Virtqueue::fetch(GuestMemory& memory, const MemTable& table, EngineHost& host,
+                                    DescChain& chain) {
+  VA_CHECK((used_flags_ & kUsedNoNotify) != 0);
+  if (avail_idx == last_avail) {
+    const Fetched more = read_avail_idx(memory, host);
+    if (more != Fetched::kChain) return more;
+  }
+  uint16_t head = 0;
+  if (!ring.load_avail_head(memory, last_avail, head) ||
+      walk_chain(ring, memory, table, head, chain) < 0) {
+    report_error(host);
+    return Fetched::kError;
+  }
+  ++last_avail;
+  return Fetched::kChain;
+}
+
+// Each time avail idx is read it is held against the ring: it never runs ahead by more than num
+// (2.7.13.3). An index that does is not kept, so the queue stays stopped until the driver mends it.
+Virtqueue::Fetched Virtqueue::read_avail_idx(const GuestMemory& memory, EngineHost& host) {
+  RingIndex now;
+  if (!ring.load_avail_idx(memory, now) || now.ahead_of(last_avail) > ring.num) {
+    report_error(host);
+    return Fetched::kError;
+  }
+  avail_idx = now;
+  return avail_idx == last_avail ? Fetched::kEmpty : Fetched::kChain;
+}
+
+void Virtqueue::publish(GuestMemory& memory, EngineHost& host, std::span<const UsedElem> elems) {
+  VA_CHECK(!elems.empty());
+  const RingIndex old_used = last_used;
+  for (const UsedElem& elem : elems) {
+    if (!ring.store_used_elem(memory, last_used, elem)) report_error(host);
+    ++last_used;
+  }
+  // A whole lap of used idx since the last decision makes that decision's index meaningless.
+  if (last_used.ahead_of(signalled_used_) < last_used.ahead_of(old_used)) signalled_valid_ = false;
+  host.on_point(EnginePoint::kUsedWritten);
+  if (!ring.store_used_idx(memory, last_used)) report_error(host);
+  host.on_point(EnginePoint::kUsedPublished);
+  // Without a call eventfd there is no decision either: the driver polls.
+  if (call_fd != 0 && call_owed(memory)) host.on_call(index, call_fd);
+}
+
+bool Virtqueue::call_owed(const GuestMemory& memory) {
+  if ((features & kFeatureNotifyOnEmpty) != 0 && avail_idx == last_avail) return true;
+  if (!event_idx()) {
+    uint16_t flags = 0;
+    return !ring.load_avail_flags(memory, flags) || (flags & kAvailNoInterrupt) == 0;
+  }
+  const RingIndex old_idx = signalled_used_;
+  const bool old_valid = signalled_valid_;
+  signalled_used_ = last_used;
+  signalled_valid_ = true;
+  if (!old_valid) return true;
+  RingIndex used_event;
+  return !ring.load_used_event(memory, used_event) || steps_over(used_event, old_idx, last_used);
+}
+
+void Virtqueue::disable_notify(GuestMemory& memory) {
+  if ((used_flags_ & kUsedNoNotify) != 0) return;
+  used_flags_ |= kUsedNoNotify;
+  // With EVENT_IDX the flag stays 0 in memory (2.7.10.2): avail_event, left behind, does its work.
+  // A ring that is not mapped shows at the next fetch.
+  if (!event_idx()) static_cast<void>(ring.store_used_flags(memory, used_flags_));
+}
+
+bool Virtqueue::enable_notify(GuestMemory& memory, EngineHost& host) {
+  if ((used_flags_ & kUsedNoNotify) == 0) return false;
+  used_flags_ &= static_cast<uint16_t>(~kUsedNoNotify);
+  const bool stored = event_idx() ? ring.store_avail_event(memory, avail_idx)
+                                  : ring.store_used_flags(memory, used_flags_);
+  if (!stored) {
+    report_error(host);
+    return false;
+  }
+  host.on_point(EnginePoint::kNotifyEnabled);
+  return read_avail_idx(memory, host) == Fetched::kChain;
+}
+
+void Virtqueue::report_error(EngineHost& host) {
+  if (error_fd != 0) host.on_error(index, error_fd);
+}
+
+}  // namespace va

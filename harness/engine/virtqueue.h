@@ -1,0 +1,75 @@
+// One virtqueue of the engine: the ring's indices, what goes into the used ring, and both sides of
+// notification suppression. Shared by all policies; knows neither backends nor requests.
+//
+// Order is the whole point (VIRTIO 1.2, 2.7.13 and 2.7.14):
+//   publish   used entries -> used idx -> (barrier) -> read used_event or avail flags -> call
+//   enable    used flags or avail_event -> (barrier) -> read avail idx again
+// A driver that re-arms does the mirror image, so one of the two always sees the other. In process
+// there is one thread, and the barriers are the interleaving points of the host.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "base/ring_index.h"
+#include "engine/backend.h"
+#include "ring/desc_chain.h"
+#include "ring/guest_memory.h"
+#include "ring/vring.h"
+
+namespace va {
+
+class Virtqueue {
+ public:
+  // What fetch() found.
+  enum class Fetched : uint8_t { kChain, kEmpty, kError };
+
+  uint32_t index = 0;  // the vhost ring index
+  Vring ring;
+  uint64_t features = 0;
+
+  // Eventfds by id; 0 is none. The error eventfd is signalled by report_error().
+  uint32_t kick_fd = 0;
+  uint32_t call_fd = 0;
+  uint32_t error_fd = 0;
+
+  RingIndex last_avail;  // the next avail entry to fetch
+  RingIndex avail_idx;   // avail idx when it was last read
+  RingIndex last_used;   // the next used entry to write
+
+  // As after VHOST_RESET_OWNER: no addresses, num 1, indices 0.
+  void clear();
+
+  // The ring (re)starts under a new backend: writes the used flags as they were left, takes used
+  // idx from memory, and makes the next call decision unconditional. False where the used ring is
+  // not mapped.
+  [[nodiscard]] bool start(GuestMemory& memory);
+
+  // Takes the next available chain. On kError nothing is consumed and the error eventfd was
+  // signalled. Kicks must be disabled.
+  Fetched fetch(GuestMemory& memory, const MemTable& table, EngineHost& host, DescChain& chain);
+
+  // Gives the chain fetched last back: it is available again. Only valid before the next fetch.
+  void unfetch() { --last_avail; }
+
+  // Publishes `elems` (at most num) as used, in this order, and calls the driver if it is owed.
+  void publish(GuestMemory& memory, EngineHost& host, std::span<const UsedElem> elems);
+
+  void disable_notify(GuestMemory& memory);
+  // Asks for kicks; true if more became available meanwhile.
+  [[nodiscard]] bool enable_notify(GuestMemory& memory, EngineHost& host);
+
+  void report_error(EngineHost& host);
+
+  bool event_idx() const;
+
+ private:
+  Fetched read_avail_idx(const GuestMemory& memory, EngineHost& host);
+  bool call_owed(const GuestMemory& memory);
+
+  uint16_t used_flags_ = 0;       // as last written, or to be written at the next start
+  RingIndex signalled_used_;      // used idx at the last call decision
+  bool signalled_valid_ = false;  // false: the next decision is to call
+};
+
+}  // namespace va

@@ -1,0 +1,113 @@
+#include "ring/guest_memory.h"
+
+#include <bit>
+#include <cerrno>
+
+#include "base/check.h"
+#include "base/poison.h"
+
+namespace va {
+
+void MemTable::add(const Region& region) {
+  VA_CHECK(count_ < kMaxRegions);
+  VA_CHECK(region.size > 0 && region.last() >= region.gpa);
+  regions_[count_++] = region;
+}
+
+const Region* MemTable::find(uint64_t first, uint64_t last) const {
+  const Region* lowest = nullptr;
+  for (const Region& region : regions()) {
+    if (region.gpa > last || region.last() < first) continue;
+    if (lowest == nullptr || region.gpa < lowest->gpa) lowest = &region;
+  }
+  return lowest;
+}
+
+int MemTable::translate(uint64_t gpa, uint32_t len, std::span<Segment> out) const {
+  size_t n = 0;
+  while (len > 0) {
+    if (n == out.size()) return -ENOBUFS;
+    // A range that passes the end of the address space cannot be mapped, whatever lies at its
+    // start.
+    const uint64_t last = gpa + len - 1;
+    if (last < gpa) return -EFAULT;
+    const Region* region = find(gpa, last);
+    if (region == nullptr || region->gpa > gpa) return -EFAULT;
+    const uint64_t room = region->last() - gpa + 1;
+    const uint32_t part = room < len ? static_cast<uint32_t>(room) : len;
+    out[n++] = {region->user + (gpa - region->gpa), part};
+    gpa += part;
+    len -= part;
+  }
+  return static_cast<int>(n);
+}
+
+GuestMemory::GuestMemory(uint64_t user_base, uint32_t size)
+    : user_base_(user_base),
+      size_(size),
+      storage_(std::make_unique<uint8_t[]>(size + 2 * size_t{kPage})),
+      arena_(storage_.get() + kPage) {
+  VA_CHECK(size % kPage == 0 && size <= kMaxPages * kPage);
+  poison(storage_.get(), kPage);
+  poison(arena_ + size_, kPage);
+}
+
+GuestMemory::~GuestMemory() {
+  unpoison(storage_.get(), kPage);
+  unpoison(arena_ + size_, kPage);
+}
+
+void GuestMemory::reset() {
+  while (touched_ != 0) {
+    const uint32_t page = static_cast<uint32_t>(std::countr_zero(touched_));
+    std::memset(arena_ + size_t{page} * kPage, 0, kPage);
+    touched_ &= touched_ - 1;
+  }
+}
+
+void GuestMemory::touch(uint32_t offset, uint32_t len) {
+  if (len == 0) return;
+  const uint32_t first = offset / kPage;
+  const uint32_t last = (offset + len - 1) / kPage;
+  for (uint32_t page = first; page <= last; ++page) touched_ |= uint64_t{1} << page;
+}
+
+bool GuestMemory::load(uint64_t user, std::span<uint8_t> bytes) const {
+  if (!mapped(user, bytes.size())) return false;
+  std::memcpy(bytes.data(), at(user), bytes.size());
+  return true;
+}
+
+bool GuestMemory::store(uint64_t user, std::span<const uint8_t> bytes) {
+  if (!mapped(user, bytes.size())) return false;
+  const uint32_t offset = static_cast<uint32_t>(user - user_base_);
+  const uint32_t len = static_cast<uint32_t>(bytes.size());
+  touch(offset, len);
+  std::memcpy(arena_ + offset, bytes.data(), len);
+  if (observer_ != nullptr && len > 0) observer_->on_store(user, len);
+  return true;
+}
+
+std::span<const uint8_t> GuestMemory::view(uint64_t user, uint32_t len) const {
+  if (!mapped(user, len)) return {};
+  return {at(user), len};
+}
+
+std::span<uint8_t> GuestMemory::guest_store(uint32_t offset, uint32_t len) {
+  VA_CHECK(offset <= size_ && len <= size_ - offset);
+  touch(offset, len);
+  return {arena_ + offset, len};
+}
+
+int64_t GuestMemory::find_foreign_store() const {
+  for (uint32_t offset = 0; offset < size_; ++offset) {
+    if ((touched_ >> (offset / kPage) & 1) != 0) {
+      offset |= kPage - 1;  // on to the next page
+    } else if (arena_[offset] != 0) {
+      return offset;
+    }
+  }
+  return -1;
+}
+
+}  // namespace va

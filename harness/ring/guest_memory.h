@@ -1,0 +1,121 @@
+// Guest memory as a device sees it: bytes behind user addresses, and the memory table that maps
+// guest physical addresses (GPA) onto them.
+//
+// The device loads and stores through this class only; every access is bounds-checked and every
+// store of the device is told to an observer, so a trace holds each of them in order. It holds no
+// policy: what an unmapped address means is the engine's matter.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <span>
+
+namespace va {
+
+// Told of each store that the device makes, after it was made. `user` is the address, `len` > 0.
+class StoreObserver {
+ public:
+  virtual ~StoreObserver() = default;
+  virtual void on_store(uint64_t user, uint32_t len) = 0;
+};
+
+// `len` bytes at a user address. A GPA range translates into one or more.
+struct Segment {
+  uint64_t user = 0;
+  uint32_t len = 0;
+};
+
+struct Region {
+  uint64_t gpa = 0;
+  uint64_t size = 0;
+  uint64_t user = 0;
+
+  uint64_t last() const { return gpa + size - 1; }
+};
+
+// The table of VHOST_SET_MEM_TABLE. Regions may touch and overlap; where they overlap the one that
+// starts lowest wins.
+class MemTable {
+ public:
+  static constexpr uint32_t kMaxRegions = 64;
+
+  void clear() { count_ = 0; }
+  // At most kMaxRegions may be added; region.size is not 0 and the region does not wrap.
+  void add(const Region& region);
+  std::span<const Region> regions() const { return {regions_.data(), count_}; }
+
+  // Splits [gpa, gpa + len) into segments, in address order. Returns how many (0 for len 0),
+  // -EFAULT where a byte is not mapped, -ENOBUFS where more than out.size() would be needed.
+  int translate(uint64_t gpa, uint32_t len, std::span<Segment> out) const;
+
+ private:
+  const Region* find(uint64_t first, uint64_t last) const;
+
+  uint32_t count_ = 0;
+  std::array<Region, kMaxRegions> regions_;
+};
+
+class GuestMemory {
+ public:
+  static constexpr uint32_t kPage = 4096;
+  static constexpr uint32_t kMaxPages = 64;  // one bit each in touched_
+
+  // `size` bytes (a multiple of kPage, at most kMaxPages pages) behind the addresses from
+  // `user_base`. Under ASan a page on either side is poisoned.
+  GuestMemory(uint64_t user_base, uint32_t size);
+  ~GuestMemory();
+  GuestMemory(const GuestMemory&) = delete;
+  GuestMemory& operator=(const GuestMemory&) = delete;
+
+  // All bytes zero again; the cost is that of the pages touched since.
+  void reset();
+
+  // `observer` may be nullptr and must outlive its use.
+  void set_observer(StoreObserver* observer) { observer_ = observer; }
+
+  // ---- the device's side; false where [user, user + len) is not all memory, nothing is done then
+  template <typename T>
+  [[nodiscard]] bool load(uint64_t user, T& value) const {
+    if (!mapped(user, sizeof(T))) return false;
+    std::memcpy(&value, at(user), sizeof(T));
+    return true;
+  }
+  [[nodiscard]] bool load(uint64_t user, std::span<uint8_t> bytes) const;
+  template <typename T>
+  [[nodiscard]] bool store(uint64_t user, T value) {
+    return store(user, std::span(reinterpret_cast<const uint8_t*>(&value), sizeof(T)));
+  }
+  [[nodiscard]] bool store(uint64_t user, std::span<const uint8_t> bytes);
+
+  // The bytes themselves, for a reader of whole segments; empty where not all is mapped.
+  std::span<const uint8_t> view(uint64_t user, uint32_t len) const;
+
+  bool mapped(uint64_t user, uint64_t len) const {
+    return user >= user_base_ && len <= size_ && user - user_base_ <= size_ - len;
+  }
+
+  // ---- the guest's side, by offset from user_base
+  std::span<const uint8_t> bytes() const { return {arena_, size_}; }
+  // Writable bytes; [offset, offset + len) must lie inside.
+  std::span<uint8_t> guest_store(uint32_t offset, uint32_t len);
+
+  // The first byte that is not zero in a page that neither side touched: a store that went past
+  // this class. -1 if there is none. Reads all memory.
+  int64_t find_foreign_store() const;
+
+ private:
+  const uint8_t* at(uint64_t user) const { return arena_ + (user - user_base_); }
+  void touch(uint32_t offset, uint32_t len);
+
+  uint64_t user_base_;
+  uint32_t size_;
+  uint64_t touched_ = 0;  // bit i: page i may hold something other than zero
+  StoreObserver* observer_ = nullptr;
+  std::unique_ptr<uint8_t[]> storage_;  // a guard page, the arena, a guard page
+  uint8_t* arena_;                      // inside storage_
+};
+
+}  // namespace va
