@@ -1,0 +1,37 @@
+"""Builds by preset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from house.shell import JOBS, ROOT, Broken, Done, run
+
+
+def bin_dir(preset: str) -> Path:
+    return ROOT / "build" / preset / "bin"
+
+
+def build(preset: str, logs: Path, targets: list[str] | None = None) -> Done:
+    """Configures and builds; the result is that of the step that failed, or of the build."""
+    done = run(["cmake", "--preset", preset], logs / f"configure-{preset}.log")
+    if done.code != 0:
+        return done
+    command = ["cmake", "--build", "--preset", preset, "--parallel", str(JOBS)]
+    if targets:
+        command += ["--target", *targets]
+    built = run(command, logs / f"build-{preset}.log")
+    return Done(built.code, done.seconds + built.seconds, built.log)
+
+
+def must_build(preset: str, logs: Path, targets: list[str] | None = None) -> Done:
+    done = build(preset, logs, targets)
+    if done.code != 0:
+        errors = [line for line in done.text.splitlines() if "error" in line.lower()]
+        first = errors[0] if errors else "no message"
+        raise Broken(f"preset {preset} does not build ({first}); see {relative(done.log)}")
+    return done
+
+
+def relative(path: Path) -> str:
+    """As it is shown: from the root where it lies below it."""
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

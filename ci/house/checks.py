@@ -1,0 +1,163 @@
+"""What the stages of ci/test do. Each returns a remark, or raises Failed or Broken."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+from house import docs, fuzzing
+from house.build import bin_dir, must_build, relative
+from house.shell import JOBS, ROOT, Broken, Done, run
+from house.stages import Failed
+
+LOGS = ROOT / "build" / "test-logs"
+CORPUS = ("corpus", "conformance/cases")
+
+
+def tool(preset: str = "dev") -> str:
+    return str(bin_dir(preset) / "vassay")
+
+
+def expect(done: Done, what: str, lines: int = 25) -> Done:
+    """Failed with the end of the log, or Broken where the command says so itself (exit 3)."""
+    if done.code == 0:
+        return done
+    text = f"{what}: exit {done.code}; see {relative(done.log)}\n{done.tail(lines)}"
+    raise Broken(text) if done.code == 3 else Failed(text)
+
+
+def setup() -> str:
+    done = run([str(ROOT / "ci/setup")], LOGS / "setup.log")
+    if done.code != 0:
+        raise Broken(done.tail(1))
+    return "nothing was missing" if not done.text else "installed what was missing"
+
+
+def build(preset: str, targets: list[str] | None = None) -> str:
+    done = must_build(preset, LOGS, targets)
+    return f"{done.seconds:.0f} s to configure and build"
+
+
+def unit(preset: str) -> str:
+    log = LOGS / f"unit-{preset}.log"
+    done = run(["ctest", "--preset", preset, "--parallel", str(JOBS)], log, limit_s=900)
+    expect(done, f"unit tests of {preset}")
+    match = re.search(r"tests passed.* out of (\d+)", done.text)
+    return f"{match[1] if match else '?'} test programs"
+
+
+def lint() -> str:
+    expect(run([str(ROOT / "ci/lint/run")], LOGS / "lint.log", limit_s=300), "lint", lines=40)
+    return "clean"
+
+
+def _verdicts(log: Path) -> tuple[int, str]:
+    """How many cases a `--json` run judged, and its text for comparison."""
+    text = log.read_text(encoding="utf-8")
+    try:
+        return len(json.loads(text)["cases"]), text
+    except (ValueError, KeyError) as error:
+        raise Broken(f"{relative(log)} is not what `vassay run --json` prints: {error}") from error
+
+
+def corpus() -> str:
+    """Every program twice under the sanitizers and once from the other compiler: equal traces."""
+    count = 0
+    for policy in ("arrival", "inorder"):
+        texts = []
+        for number, preset in enumerate(("asan-ubsan", "asan-ubsan", "dev")):
+            log = LOGS / f"corpus-{policy}-{number}.json"
+            command = [tool(preset), "run", "--json", "--device", f"reference:{policy}", *CORPUS]
+            done = run(command, log, limit_s=900)
+            # A case that a device cannot pass is conformance's to judge; here only repetition is.
+            if done.code not in (0, 1, 77):
+                expect(done, f"the corpus on reference:{policy} ({preset})")
+            count, text = _verdicts(log)
+            texts.append(text)
+        if texts[0] != texts[1]:
+            raise Failed(f"reference:{policy}: two runs of the corpus differ (compare {LOGS})")
+        if texts[0] != texts[2]:
+            raise Failed(f"reference:{policy}: clang and gcc builds differ on the corpus")
+    return f"{count} programs, 2 policies, 2 runs and 2 compilers: equal traces"
+
+
+def conformance(device: str, *extra: str) -> str:
+    name = re.sub(r"\W", "-", device)
+    command = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "conformance",
+               f"--device={device}", *extra]  # fmt: skip
+    done = run(command, LOGS / f"conformance-{name}.log", limit_s=1200)
+    expect(done, f"conformance of {device}")
+    return done.tail(1).strip("= ")
+
+
+def kernel_diff(device: str = "kernel") -> str:
+    """Both implementations side by side: no difference that is not listed."""
+    log = LOGS / f"diff-{re.sub(r'[^A-Za-z0-9.]', '-', device)}.log"
+    command = [tool(), "diff", "--device", "reference:inorder", "--device", device, "corpus/seed"]
+    done = expect(run(command, log, limit_s=1200), f"reference:inorder against {device}")
+    return done.tail(1)
+
+
+def specimens(*extra: str) -> str:
+    done = run([str(ROOT / "ci/specimens"), *extra], LOGS / "specimens.log", limit_s=3600)
+    return expect(done, "specimens").tail(1)
+
+
+def fuzz(seconds: float) -> str:
+    """Seconds of every target on the corpus as seeds: no finding, and the canary is caught."""
+    seeds = ROOT / "build" / "test-seeds"
+    encode_corpus(seeds)
+    executions = 0
+    for target in fuzzing.targets():
+        artifacts = LOGS / "artifacts" / target
+        shutil.rmtree(artifacts, ignore_errors=True)
+        log = LOGS / f"fuzz-{target}.log"
+        working = LOGS / "fuzz-corpus" / target
+        shutil.rmtree(working, ignore_errors=True)
+        folders = [working] + ([seeds] if target not in TEXT_TARGETS else list(SEED_FOLDERS))
+        process = fuzzing.launch(target, seconds, folders, artifacts, log, seed=1)
+        code = process.wait()
+        ran = fuzzing.read_log(target, log.read_text(errors="replace"))
+        if not ran.started:
+            raise Broken(f"{target} did not start; see {relative(log)}")
+        if target == fuzzing.CANARY:
+            if code == 0:
+                raise Broken("the canary was not caught: this campaign would find nothing")
+        elif code != 0:
+            last = log.read_text(errors="replace").splitlines()[-20:]
+            raise Failed(f"{target} found something; see {relative(log)}\n" + "\n".join(last))
+        executions += ran.executions
+    return f"{len(fuzzing.targets())} targets, {executions} executions, the canary caught"
+
+
+TEXT_TARGETS = ("text_parse",)
+SEED_FOLDERS = (ROOT / "corpus" / "seed", ROOT / "corpus" / "regress")
+
+
+def cases() -> list[Path]:
+    """All programs of the repository, as text."""
+    return sorted(path for folder in CORPUS for path in (ROOT / folder).rglob("*.vq"))
+
+
+def encode_corpus(into: Path) -> int:
+    """The repository's programs as bytes, one file each; returns how many."""
+    into.mkdir(parents=True, exist_ok=True)
+    count = 0
+    for path in cases():
+        name = str(path.relative_to(ROOT)).replace("/", "-").removesuffix(".vq")
+        if (into / name).exists() and (into / name).stat().st_mtime > path.stat().st_mtime:
+            count += 1
+            continue
+        done = run([tool(), "encode", str(path)], into / f".{name}.new", limit_s=20)
+        if done.code == 0:
+            done.log.rename(into / name)
+            count += 1
+        else:
+            done.log.unlink()
+    return count
+
+
+def documents() -> str:
+    return docs.run_all(LOGS)

@@ -1,0 +1,111 @@
+"""The stages that only `ci/test --full` runs: minutes to hours, each resumable by itself."""
+
+from __future__ import annotations
+
+import shutil
+from functools import partial
+
+from house import checks, fuzzing
+from house.build import bin_dir, must_build
+from house.checks import LOGS, expect, tool
+from house.shell import JOBS, ROOT, run
+from house.stages import Failed, Stage
+
+GENERATED = 1_000_000
+REPLAYED = 10_000_000
+
+
+def tsan() -> str:
+    must_build("tsan", LOGS)
+    return checks.unit("tsan")
+
+
+def coverage() -> str:
+    """Line coverage of harness/ by unit tests and corpus, as a number; the page is in build/."""
+    must_build("coverage", LOGS)
+    raw = ROOT / "build" / "coverage" / "raw"
+    shutil.rmtree(raw, ignore_errors=True)
+    env = {"LLVM_PROFILE_FILE": str(raw / "%p-%4m.profraw")}
+    ctest = ["ctest", "--preset", "coverage", "--parallel", str(JOBS)]
+    expect(run(ctest, LOGS / "coverage-unit.log", env), "unit tests under coverage")
+    run([tool("coverage"), "run", *checks.CORPUS], LOGS / "coverage-corpus.log", env)
+    merged = raw.parent / "merged.profdata"
+    merge = ["llvm-profdata-14", "merge", "-sparse", "-o", str(merged), *map(str, raw.iterdir())]
+    expect(run(merge, LOGS / "coverage-merge.log"), "llvm-profdata")
+    tests = [str(path) for path in bin_dir("coverage").glob("*_test")]
+    objects = [word for test in tests for word in ("-object", test)]
+    report = ["llvm-cov-14", "report", tool("coverage"), *objects, f"-instr-profile={merged}",
+              "-ignore-filename-regex=_test[.]cc|/usr/"]  # fmt: skip
+    done = expect(run(report, LOGS / "coverage.log"), "llvm-cov")
+    return done.tail(1)
+
+
+def generated(policy: str) -> str:
+    """Programs that keep all of the driver's duties: no verdict but PASS."""
+    command = [tool(), "run", "--device", f"reference:{policy}", f"--generate={GENERATED}"]
+    done = run(command, LOGS / f"generated-{policy}.log", limit_s=7200)
+    return expect(done, f"{GENERATED} conforming programs on reference:{policy}").tail(1)
+
+
+def replay() -> str:
+    """A fixed corpus, again and again, without an engine: memory flat, nothing leaked."""
+    must_build("replay", LOGS)
+    seeds = ROOT / "build" / "test-seeds"
+    checks.encode_corpus(seeds)
+    target = bin_dir("replay") / "completion_order"
+    command = [str(target), f"-runs={REPLAYED}", str(seeds)]
+    done = run(command, LOGS / "replay.log", limit_s=7200)
+    return expect(done, f"{REPLAYED} runs of the corpus in the replay main").tail(1)
+
+
+def afl() -> str:
+    """The second engine starts every target and finds nothing in seconds."""
+    must_build("afl", LOGS)
+    seeds = ROOT / "build" / "test-seeds"
+    checks.encode_corpus(seeds)
+    env = {
+        "AFL_NO_UI": "1", "AFL_SKIP_CPUFREQ": "1", "AFL_FAST_CAL": "1", "AFL_NO_AFFINITY": "1",
+        "AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES": "1", "AFL_DISABLE_TRIM": "1",
+    }  # fmt: skip
+    names = [name for name in fuzzing.targets("afl") if name != fuzzing.CANARY]
+    for name in names:
+        out = ROOT / "build" / "afl" / "out" / name
+        shutil.rmtree(out, ignore_errors=True)
+        command = ["afl-fuzz", "-V", "20", "-m", "none", "-i", str(seeds), "-o", str(out), "--",
+                   str(bin_dir("afl") / name)]  # fmt: skip
+        expect(run(command, LOGS / f"afl-{name}.log", env, limit_s=180), f"afl-fuzz on {name}")
+        crashes = [path for path in out.glob("*/crashes/id*")]
+        if crashes:
+            raise Failed(f"afl-fuzz found {len(crashes)} crash(es) in {name}: {crashes[0]}")
+    return f"{len(names)} targets"
+
+
+def tidy() -> str:
+    sources = [
+        str(path)
+        for folder in ("harness", "fuzzers")
+        for path in sorted((ROOT / folder).rglob("*.cc"))
+        if not path.name.endswith("_test.cc")
+    ]
+    command = ["clang-tidy-14", "--quiet", "-p", str(ROOT / "build" / "asan-ubsan"), *sources]
+    expect(run(command, LOGS / "tidy.log", limit_s=7200), "clang-tidy", lines=40)
+    return f"{len(sources)} files"
+
+
+STAGES = (
+    Stage("specimens-all", "every planted bug is built and caught",
+          partial(checks.specimens, "--all"), ("build",), full=True),
+    Stage("tsan", "unit tests under the thread sanitizer", tsan, ("setup",), full=True),
+    Stage("tidy", "clang-tidy", tidy, ("build-asan-ubsan",), full=True),
+    Stage("coverage", "lines reached by tests and corpus", coverage, ("setup",), full=True),
+    Stage("kernel-6.12", "cases on a later kernel",
+          partial(checks.conformance, "kernel:6.12"), ("build",), full=True),
+    Stage("kernel-copy", "cases on the kernel's batched copy path",
+          partial(checks.conformance, "kernel:6.1,zerocopy=off"), ("build",), full=True),
+    Stage("generated-arrival", "a million conforming programs",
+          partial(generated, "arrival"), ("build",), full=True),
+    Stage("generated-inorder", "a million conforming programs",
+          partial(generated, "inorder"), ("build",), full=True),
+    Stage("replay", "ten million runs, memory flat", replay, ("build",), full=True),
+    Stage("afl", "the second engine", afl, ("build",), full=True),
+)  # fmt: skip
