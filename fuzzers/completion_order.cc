@@ -1,0 +1,13 @@
+// Fuzzes completion order: which request completes when, inside its submit, late, failed or never.
+// Any bytes are a Program; it runs on the reference engine and every rule judges the trace. What
+// makes this target its own is the mutator's profile of the same name (mutator.cc).
+#include <cstddef>
+#include <cstdint>
+
+#include "fuzz_run.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static va::FuzzRun run("completion_order");
+  run.one({data, size});
+  return 0;
+}
