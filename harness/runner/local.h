@@ -1,9 +1,17 @@
 // Program x Port -> Trace.
 //
 // Walks the Program (repeat, at, budget), lets the simulated driver execute driver operations and
-// the port all others. The default set-up (`vring tx`, `backend tx async`) is applied before the
-// first operation that is not part of a set-up, unless the Program has `bare` or set the queue up
-// itself.
+// the port all others.
+//
+// The default set-up of the transmit queue is due before the first operation that is not part of a
+// set-up. It supplies what the Program did not: `vring tx` unless it has a vring or set_vring_*
+// operation, then `backend tx async` unless it has a backend. A `backend` without a vring before it
+// gets the vring first. With `bare` nothing is supplied. A kSetup event stands before what is.
+//
+// An `at` that cannot take the operation behind it (eight are waiting, it is the last, or that
+// operation is at, repeat, end, step or settle) is a kNoop; the operation is executed in its turn.
+// A deferred operation that was not reached is executed at the next settle or at the end, behind a
+// kNoop of its own.
 #pragma once
 
 #include <cstdint>

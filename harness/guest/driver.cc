@@ -1,0 +1,424 @@
+#include "guest/driver.h"
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+
+#include "base/bytes.h"
+#include "prog/frame.h"
+#include "prog/ops.h"
+
+namespace va {
+namespace {
+
+// VIRTIO 1.2, 2.7.5.
+constexpr uint16_t kDescNext = 1;
+constexpr uint16_t kDescWrite = 2;
+constexpr uint16_t kDescIndirect = 4;
+constexpr uint32_t kDescSize = 16;
+
+constexpr uint32_t kNotStored = 0x10000;     // kExposed: avail idx was not stored
+constexpr uint32_t kOrdinalsKept = 0x10000;  // as many as `#n` can name
+
+// Default chain of `avail`: the header and the payload in descriptors of their own.
+constexpr std::array kDefaultSegs = {Seg{false, 0, 12}, Seg{false, 0, 1400}};
+
+uint32_t count_of(const Seg& seg) {
+  return seg.count == 0 ? 1 : seg.count;
+}
+
+// Calls `f(offset, at, len)` for the parts of [gpa, gpa + len) that lie in the arena, in order;
+// `offset` is the arena's, `at` counts from gpa. There is at most one part per half
+// (prog/layout.h).
+template <typename F>
+void each_part(uint64_t gpa, uint64_t len, F f) {
+  constexpr uint64_t kEnd = kArenaGpa + kArenaSize;
+  if (gpa >= kEnd || len == 0) return;
+  const uint64_t end = len > kEnd - gpa ? kEnd : gpa + len;
+  uint64_t from = std::max(gpa, kArenaGpa);
+  while (from < end) {
+    const uint64_t middle = kArenaGpa + kHalf;
+    const uint64_t to = from < middle ? std::min(middle, end) : end;
+    f(arena_offset(from), from - gpa, static_cast<uint32_t>(to - from));
+    from = to;
+  }
+}
+
+}  // namespace
+
+bool Driver::executes(Opcode code) {
+  switch (code) {
+    case Opcode::kAvail:
+    case Opcode::kDesc:
+    case Opcode::kAvailEntry:
+    case Opcode::kAvailIdx:
+    case Opcode::kAvailFlags:
+    case Opcode::kUsedEvent:
+    case Opcode::kStore:
+    case Opcode::kScribble:
+      return true;
+    default:
+      return false;
+  }
+}
+
+void Driver::reset(Trace& trace) {
+  trace_ = &trace;
+  index_ = 0;
+  live_ = 0;
+  area_.reset();
+}
+
+Driver::QueueState& Driver::state(Queue queue) {
+  const Queue number = queue % kQueues;
+  QueueState& q = queues_[number];
+  if ((live_ >> number & 1) == 0) {
+    live_ |= static_cast<uint8_t>(1u << number);
+    q.ordinals = 0;
+    q.requests.clear();
+    start_view(q, number, kDefaultNum, 0);
+  }
+  return q;
+}
+
+void Driver::start_view(QueueState& q, Queue queue, uint32_t num, uint16_t base) {
+  q.num = num;
+  q.ring = ring_layout(queue, num);
+  q.avail_idx = base;
+  q.last_used = base;
+  ++q.generation;
+  q.free_count = num;
+  q.ready_words = 0;
+  q.lowest_word = 0;
+  if (q.chains.size() < num) {
+    q.chains.resize(num);
+    q.next.resize(num);
+    q.free.resize((num + 63) / 64);
+  }
+}
+
+void Driver::set_up(Queue queue, uint16_t num, uint16_t base) {
+  QueueState& q = state(queue);
+  // Taken chains are named by the descriptors that are not free. The view ends here, so what the
+  // device does with them later is no use of memory that this driver knows of.
+  for (uint32_t head = 0; head < std::min(q.num, q.ready_words * 64); ++head) {
+    Chain& chain = q.chains[head];
+    if (chain.generation != q.generation) continue;
+    area_.release(chain.buffer);
+    area_.release(chain.table);
+  }
+  start_view(q, queue % kQueues, num == 0 ? kDefaultNum : num, base);
+  fill(q.ring.desc, 0, uint64_t{kDescSize} * q.num);
+  fill(q.ring.avail, 0, 6 + uint64_t{2} * q.num);
+  fill(q.ring.used, 0, 6 + uint64_t{8} * q.num);
+  put16(q.ring.avail + 2, base);
+  put16(q.ring.used + 2, base);
+}
+
+void Driver::execute(uint32_t index, const Op& op) {
+  index_ = index;
+  if (op.code == Opcode::kStore) {
+    const uint64_t size = op.arg[2] == 0 ? 8 : std::min<uint64_t>(op.arg[2], 8);
+    put(op.arg[0], &op.arg[1], size);
+    return;
+  }
+  QueueState& q = state(op.queue);
+  const RingLayout& ring = q.ring;
+  const auto value = static_cast<uint16_t>(op.arg[0]);
+  switch (op.code) {
+    case Opcode::kAvail:
+      avail(op.queue, op);
+      break;
+    case Opcode::kDesc:
+      store_descriptor(op.queue, ring.desc + uint64_t{kDescSize} * value, op.arg[1],
+                       static_cast<uint32_t>(op.arg[2]), static_cast<uint16_t>(op.arg[3]),
+                       static_cast<uint16_t>(op.arg[4]));
+      break;
+    case Opcode::kAvailEntry:
+      put16(ring.avail + 4 + uint64_t{2} * value, static_cast<uint16_t>(op.arg[1]));
+      break;
+    case Opcode::kAvailIdx:
+      q.avail_idx = value;
+      put16(ring.avail + 2, value);
+      break;
+    case Opcode::kAvailFlags:
+      put16(ring.avail, value);
+      break;
+    case Opcode::kUsedEvent:
+      put16(ring.avail + 4 + uint64_t{2} * q.num, value);
+      break;
+    case Opcode::kScribble:
+      scribble(op.queue, q, static_cast<uint32_t>(op.arg[0]), static_cast<uint8_t>(op.arg[1]));
+      break;
+    default:
+      break;
+  }
+}
+
+// ---- avail -----------------------------------------------------------------------------------
+
+void Driver::avail(Queue queue, const Op& op) {
+  QueueState& q = state(queue);
+  const uint32_t ordinal = q.ordinals++;
+  reclaim(queue, q);
+
+  Shape shape;
+  shape.segs = op.nseg == 0
+                   ? std::span<const Seg>(kDefaultSegs)
+                   : std::span<const Seg>(op.seg).first(std::min<size_t>(op.nseg, kMaxSegs));
+  for (const Seg& seg : shape.segs) {
+    shape.descriptors += count_of(seg);
+    shape.bytes += uint64_t{count_of(seg)} * seg.len;
+  }
+  const auto mode = static_cast<AvailMode>(op.arg[1] & 3);
+  const bool quiet = mode == AvailMode::kQuiet || mode == AvailMode::kIndirectQuiet;
+  const bool forced = op.arg[0] != 0;
+  const auto named = static_cast<uint16_t>(op.arg[0] - 1);
+  if (forced && named >= q.num) {  // there is no such descriptor: the slot names it all the same
+    expose(queue, q, ordinal, named, quiet);
+    return;
+  }
+  Placement placement;
+  if (!place(q, op, shape, placement)) {
+    event(EventKind::kNoop, queue, static_cast<uint64_t>(NoopReason::kFull));
+    return;
+  }
+  if (forced) take(q, named);
+  const uint16_t head = forced ? named : take_lowest(q);
+  store_chain(queue, q, head, shape, placement);
+  const uint32_t header = header_length();
+  store_frame(shape, placement.gpa, header, ordinal);
+
+  const bool indirect = placement.table.bytes != 0;
+  const auto taken = static_cast<uint16_t>(indirect ? 1 : shape.descriptors);
+  q.chains[head] = {q.generation, ordinal, taken, placement.buffer, placement.table};
+  Request request;
+  request.ordinal = ordinal;
+  request.generation = q.generation;
+  request.nseg = static_cast<uint8_t>(shape.segs.size());
+  request.header = static_cast<uint8_t>(header);
+  request.gpa = placement.gpa;
+  std::copy(shape.segs.begin(), shape.segs.end(), request.seg.begin());
+  const size_t slot = ordinal % kOrdinalsKept;
+  if (q.requests.size() <= slot) q.requests.resize(slot + 1);
+  q.requests[slot] = request;
+  expose(queue, q, ordinal, head, quiet);
+}
+
+// Finds room for a chain and changes nothing where there is none.
+bool Driver::place(QueueState& q, const Op& op, const Shape& shape, Placement& placement) {
+  const auto mode = static_cast<AvailMode>(op.arg[1] & 3);
+  const bool indirect = mode == AvailMode::kIndirect || mode == AvailMode::kIndirectQuiet;
+  const bool forced = op.arg[0] != 0;
+  uint32_t wanted = indirect ? 1 : shape.descriptors;
+  if (wanted > q.num) return false;
+  if (forced && !is_free(q, static_cast<uint16_t>(op.arg[0] - 1))) --wanted;
+  if (wanted > q.free_count) return false;
+  if (indirect) {
+    placement.table = area_.allocate(uint64_t{kDescSize} * shape.descriptors);
+    if (placement.table.bytes == 0) return false;
+  }
+  if (op.arg[2] != 0) {
+    placement.gpa = static_cast<uint32_t>(op.arg[2]);
+    return true;
+  }
+  placement.buffer = area_.allocate(shape.bytes);
+  placement.gpa = placement.buffer.gpa;
+  if (placement.buffer.bytes != 0) return true;
+  area_.release(placement.table);
+  return false;
+}
+
+void Driver::store_chain(Queue queue, QueueState& q, uint16_t head, const Shape& shape,
+                         const Placement& placement) {
+  const bool indirect = placement.table.bytes != 0;
+  uint64_t buf = placement.gpa;
+  uint32_t left = shape.descriptors;
+  uint32_t entry = 0;       // in the indirect table
+  uint16_t current = head;  // in the descriptor table
+  for (const Seg& seg : shape.segs) {
+    for (uint32_t i = 0; i < count_of(seg); ++i) {
+      --left;
+      const auto flags =
+          static_cast<uint16_t>((seg.writable ? kDescWrite : 0) | (left != 0 ? kDescNext : 0));
+      const uint64_t gpa = indirect ? placement.table.gpa + uint64_t{kDescSize} * entry
+                                    : q.ring.desc + uint64_t{kDescSize} * current;
+      uint16_t next = 0;
+      if (left != 0) next = indirect ? static_cast<uint16_t>(entry + 1) : take_lowest(q);
+      store_descriptor(queue, gpa, buf, seg.len, flags, next);
+      buf += seg.len;
+      if (!indirect) q.next[current] = next;
+      current = indirect ? current : next;
+      ++entry;
+    }
+  }
+  if (indirect) {
+    store_descriptor(queue, q.ring.desc + uint64_t{kDescSize} * head, placement.table.gpa,
+                     placement.table.bytes, kDescIndirect, 0);
+  }
+}
+
+void Driver::store_descriptor(Queue queue, uint64_t gpa, uint64_t buf, uint32_t len, uint16_t flags,
+                              uint16_t next) {
+  uint8_t bytes[kDescSize];
+  store_le(bytes, buf);
+  store_le(bytes + 8, len);
+  store_le(bytes + 12, flags);
+  store_le(bytes + 14, next);
+  if (!in_arena(gpa, kDescSize)) return;
+  put(gpa, bytes, kDescSize);
+  event(EventKind::kDescStored, queue, gpa, buf, len, flags | uint64_t{next} << 16);
+}
+
+// The readable bytes of the chain, in order, are header, frame head and fill (prog/frame.h);
+// writable ones stay as they are. Readable neighbours lie side by side and are one run.
+void Driver::store_frame(const Shape& shape, uint64_t gpa, uint32_t header, uint32_t ordinal) {
+  uint8_t start[12 + kFrameHead] = {};
+  write_frame_head(ordinal, std::span<uint8_t, kFrameHead>(start + header, kFrameHead));
+  const uint64_t start_size = header + kFrameHead;
+  uint64_t done = 0;  // bytes of the stream that are stored
+  for (size_t i = 0; i < shape.segs.size();) {
+    const bool writable = shape.segs[i].writable;
+    uint64_t run = 0;
+    for (; i < shape.segs.size() && shape.segs[i].writable == writable; ++i) {
+      run += uint64_t{count_of(shape.segs[i])} * shape.segs[i].len;
+    }
+    if (!writable) {
+      const uint64_t first = done < start_size ? std::min(run, start_size - done) : 0;
+      if (first != 0) put(gpa, start + done, first);
+      fill(gpa + first, fill_of(ordinal), run - first);
+      done += run;
+    }
+    gpa += run;
+  }
+}
+
+void Driver::expose(Queue queue, QueueState& q, uint32_t ordinal, uint16_t head, bool quiet) {
+  const uint32_t slot = q.avail_idx % q.num;
+  put16(q.ring.avail + 4 + uint64_t{2} * slot, head);
+  ++q.avail_idx;
+  if (!quiet) {
+    // The slot must be visible before the index (VIRTIO 1.2, 2.7.13.2).
+    std::atomic_thread_fence(std::memory_order_release);
+    put16(q.ring.avail + 2, q.avail_idx);
+  }
+  event(EventKind::kExposed, queue, ordinal, head, slot, quiet ? kNotStored : q.avail_idx);
+}
+
+// Frees the chains that the device gave back since the last time. What the device wrote is not
+// believed: an id that names no outstanding head is passed over, and at most num entries are read.
+void Driver::reclaim(Queue queue, QueueState& q) {
+  uint16_t used_idx = 0;
+  get(q.ring.used + 2, &used_idx, sizeof used_idx);
+  std::atomic_thread_fence(std::memory_order_acquire);
+  for (uint32_t n = 0; n < q.num && q.last_used != used_idx; ++n, ++q.last_used) {
+    uint32_t id = 0;
+    get(q.ring.used + 4 + uint64_t{8} * (q.last_used % q.num), &id, sizeof id);
+    if (id >= q.num || q.chains[id].generation != q.generation) continue;
+    Chain& chain = q.chains[id];
+    auto descriptor = static_cast<uint16_t>(id);
+    for (uint16_t i = 0; i < chain.descriptors; ++i) {
+      give_back(q, descriptor);
+      descriptor = q.next[descriptor];
+    }
+    area_.release(chain.buffer);
+    area_.release(chain.table);
+    chain.generation = 0;
+    Request& request = q.requests[chain.ordinal % kOrdinalsKept];
+    if (request.ordinal == chain.ordinal) request.generation = 0;
+    event(EventKind::kReclaimed, queue, id);
+  }
+}
+
+// Only while the buffer is the request's: once it is reclaimed it may be another's.
+void Driver::scribble(Queue queue, const QueueState& q, uint32_t ordinal, uint8_t byte) {
+  const Request* request = ordinal < q.requests.size() ? &q.requests[ordinal] : nullptr;
+  if (request == nullptr || request->ordinal != ordinal || request->generation != q.generation) {
+    event(EventKind::kNoop, queue, static_cast<uint64_t>(NoopReason::kNotHeld));
+    return;
+  }
+  uint64_t skip = request->header + kFrameHead;  // readable bytes that are no payload
+  uint64_t gpa = request->gpa;
+  for (size_t i = 0; i < request->nseg; ++i) {
+    const Seg& seg = request->seg[i];
+    const uint64_t bytes = uint64_t{count_of(seg)} * seg.len;
+    if (!seg.writable) {
+      const uint64_t kept = std::min(skip, bytes);
+      skip -= kept;
+      fill(gpa + kept, byte, bytes - kept);
+    }
+    gpa += bytes;
+  }
+}
+
+// struct virtio_net_hdr has num_buffers with either feature (VIRTIO 1.2, 5.1.6 and 5.1.6.1).
+uint32_t Driver::header_length() const {
+  return (port_.acked_features() & (kBitVersion1 | kBitMrgRxbuf)) != 0 ? 12 : 10;
+}
+
+// ---- free descriptors ------------------------------------------------------------------------
+// A bitmap that is made valid word by word as it is reached, so that a ring of 32768 costs no more
+// to set up than one of 8. The lowest free descriptor is taken first: deterministic, and reuse is
+// quick, which is when a device that still holds a head hurts.
+
+void Driver::ready(QueueState& q, uint32_t word) {
+  for (; q.ready_words <= word; ++q.ready_words) {
+    const uint32_t left = q.num - q.ready_words * 64;
+    q.free[q.ready_words] = left >= 64 ? ~uint64_t{0} : (uint64_t{1} << left) - 1;
+  }
+}
+
+bool Driver::is_free(QueueState& q, uint16_t descriptor) {
+  ready(q, descriptor / 64);
+  return (q.free[descriptor / 64] >> (descriptor % 64) & 1) != 0;
+}
+
+void Driver::take(QueueState& q, uint16_t descriptor) {
+  if (!is_free(q, descriptor)) return;
+  q.free[descriptor / 64] &= ~(uint64_t{1} << (descriptor % 64));
+  --q.free_count;
+}
+
+// There is one: free_count was looked at.
+uint16_t Driver::take_lowest(QueueState& q) {
+  for (;; ++q.lowest_word) {
+    ready(q, q.lowest_word);
+    const uint64_t word = q.free[q.lowest_word];
+    if (word == 0) continue;
+    const auto descriptor =
+        static_cast<uint16_t>(q.lowest_word * 64 + static_cast<uint32_t>(std::countr_zero(word)));
+    take(q, descriptor);
+    return descriptor;
+  }
+}
+
+void Driver::give_back(QueueState& q, uint16_t descriptor) {
+  // A chain whose descriptors a forced head= took over may lead anywhere.
+  if (descriptor >= q.num || is_free(q, descriptor)) return;
+  q.free[descriptor / 64] |= uint64_t{1} << (descriptor % 64);
+  ++q.free_count;
+  q.lowest_word = std::min<uint32_t>(q.lowest_word, descriptor / 64);
+}
+
+// ---- guest memory ----------------------------------------------------------------------------
+
+void Driver::put(uint64_t gpa, const void* bytes, uint64_t len) {
+  each_part(gpa, len, [&](uint32_t offset, uint64_t at, uint32_t n) {
+    std::memcpy(port_.store(offset, n).data(), static_cast<const uint8_t*>(bytes) + at, n);
+  });
+}
+
+void Driver::fill(uint64_t gpa, uint8_t byte, uint64_t len) {
+  each_part(gpa, len, [&](uint32_t offset, uint64_t, uint32_t n) {
+    std::memset(port_.store(offset, n).data(), byte, n);
+  });
+}
+
+void Driver::get(uint64_t gpa, void* bytes, uint32_t len) const {
+  std::memset(bytes, 0, len);
+  each_part(gpa, len, [&](uint32_t offset, uint64_t at, uint32_t n) {
+    std::memcpy(static_cast<uint8_t*>(bytes) + at, port_.arena().data() + offset, n);
+  });
+}
+
+}  // namespace va

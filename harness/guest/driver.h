@@ -1,0 +1,134 @@
+// The simulated driver: executes the operations that touch guest memory, on a Port's arena.
+//
+// It is as good a driver as the Program lets it be. `avail` keeps every duty of VIRTIO 1.2, 2.7.13
+// by itself: it takes free descriptors only, reclaims what is used, never touches a buffer that the
+// device has, and stores the index last. Duties are broken by operands (head=, at=) and by the raw
+// operations alone. The driver's view of a ring (num, addresses, indices) comes from `vring`;
+// set_vring_* change what the device sees and leave the view alone.
+//
+// Everything is total: what lies outside the arena is not stored, and nothing the device wrote is
+// trusted (a used id that names no outstanding head is passed over).
+//
+// Tested by guest/driver_test.cc.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "device/port.h"
+#include "guest/buffer_area.h"
+#include "prog/layout.h"
+#include "prog/program.h"
+#include "trace/trace.h"
+
+namespace va {
+
+class Driver {
+ public:
+  // Whether `code` is an operation of the driver's; all others are the port's.
+  static bool executes(Opcode code);
+
+  // `port` must outlive the driver.
+  explicit Driver(Port& port) : port_(port) {}
+
+  // A new Program: every queue has its default view (num 8, base 0) and no request. Events go to
+  // `trace` until the next reset. Touches no byte of the arena.
+  void reset(Trace& trace);
+
+  // Before `vring`: zeroes the ring's memory, writes `base` into avail idx and used idx and starts
+  // the view anew; requests that were outstanding are forgotten. num 0 means kDefaultNum.
+  void set_up(Queue queue, uint16_t num, uint16_t base);
+
+  // Executes operation number `index`; op.code is one that executes() names.
+  void execute(uint32_t index, const Op& op);
+
+ private:
+  // A chain that the device has, by its head.
+  struct Chain {
+    uint32_t generation = 0;  // outstanding if it is the queue's, so set_up() need not clear
+    uint32_t ordinal = 0;
+    uint16_t descriptors = 0;  // in the table; an indirect chain has 1
+    Extent buffer;             // empty for at=
+    Extent table;
+  };
+
+  // What `scribble` needs to find a request's payload again.
+  struct Request {
+    uint32_t ordinal = 0;
+    uint32_t generation = 0;  // the queue's while the buffer is the request's; 0 once reclaimed
+    uint8_t nseg = 0;
+    uint8_t header = 0;
+    uint32_t gpa = 0;
+    std::array<Seg, kMaxSegs> seg{};
+  };
+
+  struct QueueState {
+    uint32_t num = kDefaultNum;
+    RingLayout ring{};
+    uint16_t avail_idx = 0;         // the shadow: ahead of memory while chains are quiet
+    uint16_t last_used = 0;         // the next used entry to reclaim
+    uint32_t ordinals = 0;          // `avail` operations executed
+    uint32_t generation = 0;        // of `chains`; grows with every new view, never reset
+    uint32_t free_count = 0;        // free descriptors
+    uint32_t ready_words = 0;       // words of `free` that are valid; all behind them are free
+    uint32_t lowest_word = 0;       // no free descriptor stands in a word before it
+    std::vector<uint64_t> free;     // bit set: descriptor is free
+    std::vector<uint16_t> next;     // of a taken descriptor: the next of its chain
+    std::vector<Chain> chains;      // by head
+    std::vector<Request> requests;  // by ordinal modulo 2^16
+  };
+
+  // The bytes of one chain, before it is placed.
+  struct Shape {
+    std::span<const Seg> segs;
+    uint32_t descriptors = 0;
+    uint64_t bytes = 0;
+  };
+  struct Placement {
+    uint32_t gpa = 0;  // of the first byte
+    Extent buffer;
+    Extent table;  // empty for a direct chain
+  };
+
+  QueueState& state(Queue queue);
+  void start_view(QueueState& q, Queue queue, uint32_t num, uint16_t base);
+
+  void avail(Queue queue, const Op& op);
+  bool place(QueueState& q, const Op& op, const Shape& shape, Placement& placement);
+  void store_chain(Queue queue, QueueState& q, uint16_t head, const Shape& shape,
+                   const Placement& place);
+  void store_descriptor(Queue queue, uint64_t gpa, uint64_t buf, uint32_t len, uint16_t flags,
+                        uint16_t next);
+  void store_frame(const Shape& shape, uint64_t gpa, uint32_t header, uint32_t ordinal);
+  void expose(Queue queue, QueueState& q, uint32_t ordinal, uint16_t head, bool quiet);
+  void reclaim(Queue queue, QueueState& q);
+  void scribble(Queue queue, const QueueState& q, uint32_t ordinal, uint8_t byte);
+  uint32_t header_length() const;
+
+  void ready(QueueState& q, uint32_t word);
+  bool is_free(QueueState& q, uint16_t descriptor);
+  void take(QueueState& q, uint16_t descriptor);
+  uint16_t take_lowest(QueueState& q);
+  void give_back(QueueState& q, uint16_t descriptor);
+
+  // Guest memory by GPA, as far as it lies in the arena.
+  void put(uint64_t gpa, const void* bytes, uint64_t len);
+  void fill(uint64_t gpa, uint8_t byte, uint64_t len);
+  void get(uint64_t gpa, void* bytes, uint32_t len) const;  // zero where there is no memory
+  void put16(uint64_t gpa, uint16_t value) { put(gpa, &value, sizeof value); }
+  void event(EventKind kind, Queue queue, uint64_t a = 0, uint64_t b = 0, uint64_t c = 0,
+             uint64_t d = 0) {
+    trace_->add(index_, kind, queue, a, b, c, d);
+  }
+
+  Port& port_;
+  Trace* trace_ = nullptr;
+  uint32_t index_ = 0;  // of the operation that is executed
+  uint8_t live_ = 0;    // bit q: queues_[q] was used in this Program
+  BufferArea area_;
+  std::array<QueueState, kQueues> queues_;
+};
+
+}  // namespace va

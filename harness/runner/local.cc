@@ -1,0 +1,342 @@
+// Theory of operation.
+//
+// run() walks the Program with a program counter. What makes it more than a loop:
+//
+//   repeat   is a counter and a place to jump back to. Every operation that is passed counts
+//            against the budget, `repeat` and `end` too, so no Program runs for ever.
+//   set-up   happens once, before the first operation that is not part of a set-up, and supplies
+//            what the Program did not. A Program without any set-up is benign traffic.
+//   at       puts the operation behind it into a small array instead of executing it. The port
+//            calls on_point() while its worker runs, and the operation is executed right there,
+//            below the port's own frames. An entry leaves the array before it is executed, so the
+//            nesting is never deeper than the array is long.
+//
+// Tested by runner/local_test.cc.
+#include "runner/local.h"
+
+#include <array>
+
+#include "guest/driver.h"
+#include "prog/ops.h"
+
+namespace va {
+namespace {
+
+constexpr uint32_t kMaxDeferred = 8;
+
+// Operations that may come before the default set-up: they are the Program's own, or change
+// nothing. A deferred operation and a failing allocation are meant for what comes after it.
+bool is_part_of_set_up(Opcode code) {
+  switch (code) {
+    case Opcode::kNop:
+    case Opcode::kBare:
+    case Opcode::kRegion:
+    case Opcode::kWorker:
+    case Opcode::kRepeat:
+    case Opcode::kEnd:
+      return true;
+    case Opcode::kRelease:
+    case Opcode::kResetOwner:
+      return false;
+    default:
+      return op_info(code).is_control;
+  }
+}
+
+bool is_set_vring(Opcode code) {
+  switch (code) {
+    case Opcode::kSetVringNum:
+    case Opcode::kSetVringBase:
+    case Opcode::kSetVringAddr:
+    case Opcode::kSetVringKick:
+    case Opcode::kSetVringCall:
+    case Opcode::kSetVringErr:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// At a point the worker is in the middle of its run: it can neither be waited for nor stepped.
+bool can_be_deferred(Opcode code) {
+  switch (code) {
+    case Opcode::kAt:
+    case Opcode::kRepeat:
+    case Opcode::kEnd:
+    case Opcode::kStep:
+    case Opcode::kSettle:
+      return false;
+    default:
+      return true;
+  }
+}
+
+}  // namespace
+
+class LocalRunner::Impl : public PointSink {
+ public:
+  explicit Impl(Port& port) : port_(port), driver_(port) {}
+
+  void run(const Program& program, uint32_t budget, Trace& trace);
+  uint32_t executed() const { return executed_; }
+
+  void on_point(Point point) override;
+
+ private:
+  // An operation that waits for its point.
+  struct Deferred {
+    uint32_t index = 0;
+    Point point = Point::kStart;
+    uint32_t passes = 0;  // how often the point is passed without effect
+    bool due = false;
+  };
+
+  void walk();
+  void dispatch(uint32_t index);
+  void execute(uint32_t index);
+  void begin_repeat(uint32_t index);
+  void end_repeat();
+  bool defer(uint32_t index);
+  Deferred take_deferred(uint32_t i);
+  void flush_deferred();
+
+  void note_set_up(const Op& op);
+  void supply_set_up(uint32_t index);
+  void supply_vring(uint32_t index);
+
+  const std::vector<Op>& ops() const { return program_->ops; }
+
+  Port& port_;
+  Driver driver_;
+  const Program* program_ = nullptr;
+  Trace* trace_ = nullptr;
+  uint32_t budget_ = 0;
+  uint32_t executed_ = 0;
+  uint32_t pc_ = 0;
+  uint32_t current_ = 0;  // the operation that events belong to
+
+  bool repeating_ = false;
+  uint32_t body_ = 0;  // the first operation of the repeat's body
+  uint32_t left_ = 0;  // passes of the body that are still to come
+
+  // What the Program did about the transmit queue before the default set-up was due.
+  bool bare_ = false;
+  bool set_up_done_ = false;
+  bool has_vring_ = false;
+  bool has_set_vring_ = false;
+  bool has_backend_ = false;
+
+  std::array<Deferred, kMaxDeferred> deferred_{};
+  uint32_t deferred_count_ = 0;
+};
+
+void LocalRunner::Impl::run(const Program& program, uint32_t budget, Trace& trace) {
+  program_ = &program;
+  trace_ = &trace;
+  budget_ = budget;
+  executed_ = pc_ = current_ = 0;
+  repeating_ = false;
+  bare_ = set_up_done_ = has_vring_ = has_set_vring_ = has_backend_ = false;
+  deferred_count_ = 0;
+  trace.clear();
+  port_.reset(trace, this);
+  driver_.reset(trace);
+  walk();
+  flush_deferred();
+  port_.finish();
+}
+
+void LocalRunner::Impl::walk() {
+  for (;;) {
+    if (pc_ == ops().size()) {
+      if (!repeating_) return;
+      end_repeat();  // a repeat without `end` goes to the end of the Program
+      if (pc_ == ops().size()) return;
+    }
+    if (executed_ == budget_) {
+      trace_->add(pc_, EventKind::kBudget);
+      return;
+    }
+    dispatch(pc_++);
+  }
+}
+
+void LocalRunner::Impl::dispatch(uint32_t index) {
+  const Op& op = ops()[index];
+  ++executed_;
+  current_ = index;
+  port_.set_op(index);
+  if (!set_up_done_) {
+    if (is_part_of_set_up(op.code)) {
+      note_set_up(op);
+    } else {
+      supply_set_up(index);
+    }
+  }
+  switch (op.code) {
+    case Opcode::kRepeat:
+      begin_repeat(index);
+      break;
+    case Opcode::kEnd:
+      end_repeat();
+      break;
+    case Opcode::kAt:
+      if (!defer(index)) {
+        trace_->add(index, EventKind::kNoop, 0, static_cast<uint64_t>(NoopReason::kNotReached));
+      }
+      break;
+    case Opcode::kSettle:
+      flush_deferred();
+      execute(index);
+      break;
+    default:
+      execute(index);
+      break;
+  }
+}
+
+// `index` may be another operation than the one that dispatch() is at: one that was deferred.
+void LocalRunner::Impl::execute(uint32_t index) {
+  const Op& op = ops()[index];
+  const uint32_t outer = current_;
+  current_ = index;
+  port_.set_op(index);
+  if (Driver::executes(op.code)) {
+    driver_.execute(index, op);
+  } else {
+    if (op.code == Opcode::kVring) {
+      driver_.set_up(op.queue, static_cast<uint16_t>(op.arg[0]), static_cast<uint16_t>(op.arg[1]));
+    }
+    port_.execute(op);
+  }
+  current_ = outer;
+  port_.set_op(outer);
+}
+
+// ---- repeat ----------------------------------------------------------------------------------
+
+void LocalRunner::Impl::begin_repeat(uint32_t index) {
+  if (repeating_) return;  // not nested
+  const auto times = static_cast<uint32_t>(ops()[index].arg[0]);
+  if (times == 0) {
+    while (pc_ < ops().size() && ops()[pc_].code != Opcode::kEnd) ++pc_;
+    if (pc_ < ops().size()) ++pc_;
+    return;
+  }
+  repeating_ = pc_ < ops().size();
+  body_ = pc_;
+  left_ = times - 1;
+}
+
+void LocalRunner::Impl::end_repeat() {
+  if (!repeating_) return;
+  if (left_ == 0) {
+    repeating_ = false;
+  } else {
+    --left_;
+    pc_ = body_;
+  }
+}
+
+// ---- at --------------------------------------------------------------------------------------
+
+// Takes the operation behind the `at` out of the walk. False, and it is executed in its turn, when
+// it cannot happen at a point, when there is none, or when there is no place left.
+bool LocalRunner::Impl::defer(uint32_t index) {
+  if (pc_ == ops().size() || executed_ == budget_) return false;
+  if (deferred_count_ == kMaxDeferred || !can_be_deferred(ops()[pc_].code)) return false;
+  const Op& at = ops()[index];
+  const auto point = static_cast<Point>(at.arg[0] % kPoints);
+  deferred_[deferred_count_++] = {pc_++, point, static_cast<uint32_t>(at.arg[1]), false};
+  ++executed_;
+  return true;
+}
+
+LocalRunner::Impl::Deferred LocalRunner::Impl::take_deferred(uint32_t i) {
+  const Deferred taken = deferred_[i];
+  --deferred_count_;
+  for (; i < deferred_count_; ++i) deferred_[i] = deferred_[i + 1];
+  return taken;
+}
+
+// Executing one may reach further points and so take others out: every round looks anew.
+void LocalRunner::Impl::on_point(Point point) {
+  for (uint32_t i = 0; i < deferred_count_; ++i) {
+    Deferred& waiting = deferred_[i];
+    if (waiting.due || waiting.point != point) continue;
+    if (waiting.passes == 0) {
+      waiting.due = true;
+    } else {
+      --waiting.passes;
+    }
+  }
+  for (uint32_t i = 0; i < deferred_count_;) {
+    if (!deferred_[i].due) {
+      ++i;
+      continue;
+    }
+    execute(take_deferred(i).index);
+    i = 0;
+  }
+}
+
+void LocalRunner::Impl::flush_deferred() {
+  while (deferred_count_ != 0) {
+    const uint32_t index = take_deferred(0).index;
+    trace_->add(index, EventKind::kNoop, ops()[index].queue,
+                static_cast<uint64_t>(NoopReason::kNotReached));
+    execute(index);
+  }
+}
+
+// ---- the default set-up ----------------------------------------------------------------------
+
+void LocalRunner::Impl::note_set_up(const Op& op) {
+  if (op.code == Opcode::kBare) bare_ = true;
+  if (op.queue != kTx) return;
+  if (op.code == Opcode::kVring) has_vring_ = true;
+  if (is_set_vring(op.code)) has_set_vring_ = true;
+  if (op.code == Opcode::kBackend) {
+    // A backend that comes first means the default ring with this backend.
+    if (!bare_ && !has_vring_ && !has_set_vring_) supply_vring(current_);
+    has_backend_ = true;
+  }
+}
+
+void LocalRunner::Impl::supply_set_up(uint32_t index) {
+  set_up_done_ = true;
+  if (bare_) return;
+  if (!has_vring_ && !has_set_vring_) {
+    supply_vring(index);
+  } else if (has_vring_ && !has_backend_) {
+    trace_->add(index, EventKind::kSetup, kTx);
+  }
+  if (!has_vring_ || has_backend_) return;
+  Op backend;
+  backend.code = Opcode::kBackend;
+  port_.execute(backend);
+}
+
+void LocalRunner::Impl::supply_vring(uint32_t index) {
+  has_vring_ = true;
+  trace_->add(index, EventKind::kSetup, kTx);
+  Op vring;
+  vring.code = Opcode::kVring;
+  driver_.set_up(kTx, 0, 0);
+  port_.execute(vring);
+}
+
+// ---- LocalRunner -----------------------------------------------------------------------------
+
+LocalRunner::LocalRunner(Port& port) : impl_(std::make_unique<Impl>(port)) {}
+LocalRunner::~LocalRunner() = default;
+
+void LocalRunner::run(const Program& program, uint32_t budget, Trace& trace) {
+  impl_->run(program, budget, trace);
+}
+
+uint32_t LocalRunner::executed() const {
+  return impl_->executed();
+}
+
+}  // namespace va
