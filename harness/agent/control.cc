@@ -1,0 +1,99 @@
+#include "agent/control.h"
+
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+
+#include "agent/proc.h"
+
+namespace va::agent {
+namespace {
+
+// How long a call may take before its wait channel is looked at, and how long it is looked at.
+constexpr std::chrono::microseconds kGlance{500};
+constexpr std::chrono::seconds kLongest{5};
+
+// True if `tid` sleeps in a wait that ends by itself. A call that waits for requests in flight
+// sleeps in drivers/vhost/net.c, one that is queued behind it on a mutex of the device; all other
+// waits (a flush of the worker, a grace period) end when the worker and the kernel have run.
+bool ends_by_itself(const std::string& channel) {
+  return channel.empty() || channel.find("flush") != std::string::npos ||
+         channel.find("rcu") != std::string::npos;
+}
+
+}  // namespace
+
+ControlThread::ControlThread()
+    : shared_(static_cast<Shared*>(::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE,
+                                          MAP_SHARED | MAP_ANONYMOUS, -1, 0))),
+      thread_([this] { loop(); }) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return tid_ != 0; });
+  thread_.detach();  // it may never come back from a call: the agent ends by ending the guest
+}
+
+void ControlThread::start(std::function<CallResult()> call, bool as_other) {
+  busy_ = true;
+  const std::lock_guard lock(mutex_);
+  call_ = std::move(call);
+  as_other_ = as_other;
+  done_ = false;
+  caller_ = as_other ? 0 : tid_;
+  changed_.notify_all();
+}
+
+void ControlThread::loop() {
+  std::unique_lock lock(mutex_);
+  tid_ = static_cast<pid_t>(::syscall(SYS_gettid));
+  changed_.notify_all();
+  for (;;) {
+    changed_.wait(lock, [this] { return call_ != nullptr; });
+    lock.unlock();
+    const CallResult result = as_other_ ? call_forked() : call_();
+    lock.lock();
+    call_ = nullptr;
+    result_ = result;
+    done_ = true;
+    changed_.notify_all();
+  }
+}
+
+CallResult ControlThread::call_forked() {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    shared_->result = call_();
+    ::_exit(0);
+  }
+  if (child < 0) return {errno, 0};
+  caller_ = child;
+  ::waitpid(child, nullptr, 0);
+  return shared_->result;
+}
+
+bool ControlThread::done_within(std::chrono::microseconds limit) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, limit, [this] { return done_; });
+}
+
+bool ControlThread::wait() {
+  const auto limit = std::chrono::steady_clock::now() + kLongest;
+  while (!done_within(kGlance)) {
+    const pid_t caller = caller_;
+    if (caller != 0 && ThreadState(caller).read() == 'D' && !ends_by_itself(wait_channel(caller))) {
+      return done_within(kGlance);
+    }
+    if (std::chrono::steady_clock::now() > limit) return false;
+  }
+  return true;
+}
+
+CallResult ControlThread::take() {
+  const std::lock_guard lock(mutex_);
+  busy_ = false;
+  return result_;
+}
+
+}  // namespace va::agent

@@ -1,0 +1,236 @@
+#include "agent/linux_port.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "agent/vhost_ioctl.h"
+#include "base/check.h"
+
+namespace va::agent {
+namespace {
+
+// How often a worker that has gone on is waited for before it counts as busy.
+constexpr int kRounds = 64;
+// Yields until a worker that was woken has had its turn.
+constexpr int kYields = 1024;
+
+std::span<uint8_t> map_arena() {
+  void* at = ::mmap(reinterpret_cast<void*>(kArenaUser), kArenaSize, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_POPULATE, -1, 0);
+  VA_CHECK(at == reinterpret_cast<void*>(kArenaUser));
+  return {static_cast<uint8_t*>(at), kArenaSize};
+}
+
+// True if the eventfd was signalled; takes the signal.
+bool take_signal(const Fd& fd) {
+  uint64_t count = 0;
+  return fd.valid() && ::read(fd.get(), &count, sizeof count) == sizeof count;
+}
+
+}  // namespace
+
+LinuxPort::LinuxPort(Peer& peer)
+    : peer_(peer),
+      arena_(map_arena()),
+      observer_(arena_),
+      not_event_(::open("/dev/null", O_RDWR | O_CLOEXEC)) {}
+
+// ---- life ------------------------------------------------------------------------------------
+
+void LinuxPort::reset(Trace& trace, PointSink*) {
+  trace_ = &trace;
+  op_ = 0;
+  staged_.fill({});
+  staged_count_ = 0;
+  frames_.clear();
+  if (!peer_.reset()) broken("a packet did not leave its plug, or was not seen");
+  observer_.reset();
+  open_device();
+}
+
+void LinuxPort::open_device() {
+  rings_ = {};
+  for (QueueState& queue : queues_) queue = QueueState{};
+  setup_ = SetupState{};
+  acked_features_ = 0;
+  worker_ = ThreadState();
+  worker_busy_ = false;
+  device_.reset(::open("/dev/vhost-net", O_RDWR | O_CLOEXEC));
+  if (!device_.valid()) broken(std::string("/dev/vhost-net: ") + std::strerror(errno));
+  open_ = device_.valid();
+}
+
+// Everything that is held is let go, oldest first, each with its own run of the worker; then
+// nothing is left that a control call could wait for, the close among them.
+void LinuxPort::finish() {
+  peer_.reset_links();
+  rest();
+  while (peer_.anything_held()) {
+    if (!peer_.release_oldest()) {
+      broken("a packet did not leave its plug");
+      break;
+    }
+    rest();
+  }
+  settle();
+  if (control_.busy()) {
+    broken("a control call did not return although nothing is held");
+    return;
+  }
+  close_device();
+}
+
+void LinuxPort::close_device() {
+  if (!device_.valid()) return;
+  const int fd = std::exchange(device_, Fd()).release();
+  control_.start([fd] { return CallResult{::close(fd) < 0 ? errno : 0, 0}; }, false);
+  if (!control_.wait()) return broken("the close did not return although nothing is held");
+  control_.take();
+  open_ = false;
+}
+
+void LinuxPort::broken(const std::string& why) {
+  if (problem_.empty()) problem_ = why;
+}
+
+void LinuxPort::unsupported(UnsupportedReason reason) {
+  trace_->add(op_, EventKind::kUnsupported, kTx, static_cast<uint64_t>(reason));
+}
+
+void LinuxPort::noop(Queue queue, NoopReason reason) {
+  trace_->add(op_, EventKind::kNoop, queue, static_cast<uint64_t>(reason));
+}
+
+// ---- operations ------------------------------------------------------------------------------
+
+std::span<uint8_t> LinuxPort::store(uint32_t offset, uint32_t len) {
+  observer_.driver_store(offset, len);
+  return arena_.subspan(offset, len);
+}
+
+void LinuxPort::execute(const Op& op) {
+  if (!usable()) return;
+  if (op_info(op.code).is_control) {
+    control(op);
+    return rest();
+  }
+  switch (op.code) {
+    case Opcode::kKick:
+      kick(op);
+      return rest();
+    case Opcode::kComplete:
+      complete(op);
+      return rest();
+    case Opcode::kLink:
+      if (Tap* tap = queues_[kTx].tap; tap != nullptr) {
+        peer_.set_link(*tap, op.arg[0] == static_cast<uint64_t>(LinkState::kUp));
+      }
+      return rest();
+    case Opcode::kRegion:
+      if (op.arg[0] >= staged_.size()) return;
+      staged_[op.arg[0]] = {op.arg[1], op.arg[2], op.arg[3]};
+      staged_count_ = std::max(staged_count_, static_cast<uint32_t>(op.arg[0]) + 1);
+      return;
+    case Opcode::kSettle:
+      return settle();
+    case Opcode::kNop:
+    case Opcode::kBare:
+      return;
+    default:
+      return unsupported(UnsupportedReason::kOperation);
+  }
+}
+
+void LinuxPort::kick(const Op& op) {
+  const uint64_t one = 1;
+  const Fd& fd = queues_[op.queue].kick;
+  if (fd.valid() && ::write(fd.get(), &one, sizeof one) < 0) broken("a kick failed");
+}
+
+// The kernel decides status and length; when a request completes inside submit is not ours to say.
+void LinuxPort::complete(const Op& op) {
+  if (op.queue != kTx || op.arg[1] != static_cast<uint64_t>(CompletionStatus::kOk) ||
+      op.arg[2] != static_cast<uint64_t>(CompletionTime::kAfter)) {
+    return unsupported(UnsupportedReason::kOperation);
+  }
+  const auto ordinal = static_cast<uint32_t>(op.arg[0]);
+  if (peer_.held(ordinal) == 0) return noop(op.queue, NoopReason::kNotHeld);
+  if (!peer_.release(ordinal)) broken("a packet did not leave its plug");
+}
+
+// ---- scheduling ------------------------------------------------------------------------------
+
+void LinuxPort::rest() {
+  do {
+    worker_busy_ = !rest_worker();
+  } while (step_calls());
+  take_frames();
+}
+
+bool LinuxPort::rest_worker() {
+  for (int round = 0; round < kRounds; ++round) {
+    barrier();
+    for (int i = 0; i < kYields; ++i) {
+      if (worker_.read() != 'R') return true;
+      ::sched_yield();
+      if (round == 0) break;  // a barrier is cheaper than waiting for a turn
+    }
+  }
+  return false;
+}
+
+void LinuxPort::barrier() const {
+  if (control_.busy() || !device_.valid()) return;
+  for (const Queue queue : {kTx, kRx}) {
+    if (queues_[queue].tap == nullptr) continue;
+    vhost_vring_file file{vhost_index(queue), queues_[queue].tap->fd.get()};
+    ::ioctl(device_.get(), VHOST_NET_SET_BACKEND, &file);
+    return;
+  }
+}
+
+void LinuxPort::settle() {
+  uint64_t last = 0;
+  bool idle = false;
+  for (int round = 0; round < kRounds && !idle; ++round) {
+    rest();
+    const uint64_t now = observer_.sample(rings_);
+    idle = !worker_busy_ && round > 0 && now == last;
+    last = now;
+  }
+  emit_memory();
+  emit_signals();
+  trace_->add(op_, idle ? EventKind::kIdle : EventKind::kBusy, kTx);
+}
+
+// ---- observation -----------------------------------------------------------------------------
+
+void LinuxPort::take_frames() {
+  if (!peer_.take_frames(frames_)) broken("frames were lost on their way from the wire");
+  if (peer_.take_collision()) unsupported(UnsupportedReason::kOrdinals);
+}
+
+void LinuxPort::take_signals(QueueState& queue) {
+  queue.called |= take_signal(queue.call);
+  queue.failed |= take_signal(queue.err);
+}
+
+void LinuxPort::emit_signals() {
+  for (Queue queue = 0; queue < kQueues; ++queue) {
+    QueueState& state = queues_[queue];
+    take_signals(state);
+    if (std::exchange(state.called, false)) trace_->add(op_, EventKind::kCall, queue);
+    if (std::exchange(state.failed, false)) trace_->add(op_, EventKind::kError, queue);
+  }
+  for (const FrameFacts& frame : frames_) {
+    trace_->add(op_, EventKind::kFrame, kTx, frame.ordinal, frame.len, frame.fill);
+  }
+  frames_.clear();
+}
+
+}  // namespace va::agent

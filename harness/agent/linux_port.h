@@ -1,0 +1,131 @@
+// /dev/vhost-net as a Port: what a Program means on the real kernel.
+//
+// Eager execution. After every operation that can wake vhost's worker the port brings it to rest.
+// The barrier is VHOST_NET_SET_BACKEND with the fd that is installed already: it flushes the worker
+// and changes nothing else (drivers/vhost/net.c, vhost_net_set_backend). It needs the device's
+// mutex, so while a control call waits, and without a backend, only the worker's thread state is
+// looked at, which is exact on one vCPU.
+//
+// Control calls are made on a thread of their own, one after the other; those behind one that waits
+// for requests in flight are queued here, so a Program's calls are made in order.
+//
+// The guest has one arena, mapped at the fixed address of prog/layout.h, so user addresses in
+// Programs are portable.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "agent/control.h"
+#include "agent/observer.h"
+#include "agent/peer.h"
+#include "agent/proc.h"
+#include "device/port.h"
+#include "device/vring_setup.h"
+#include "prog/layout.h"
+
+namespace va::agent {
+
+class LinuxPort : public Port {
+ public:
+  // `peer` is set up already and must outlive the port. Maps the arena; one port a process.
+  explicit LinuxPort(Peer& peer);
+
+  void reset(Trace& trace, PointSink* sink) override;
+  std::span<const uint8_t> arena() const override { return arena_; }
+  std::span<uint8_t> store(uint32_t offset, uint32_t len) override;
+  void set_op(uint32_t op) override { op_ = op; }
+  void execute(const Op& op) override;
+  uint64_t acked_features() const override { return acked_features_; }
+  void finish() override;
+
+  // False once the device cannot be brought back to a clean state (a control call never returned,
+  // a packet never left): the guest must be started anew. problem() says why.
+  bool usable() const { return problem_.empty(); }
+  const std::string& problem() const { return problem_; }
+
+ private:
+  static constexpr size_t kMaxQueued = 8;  // control calls behind one that waits
+
+  // What the port knows of a queue from the control calls that succeeded.
+  struct QueueState {
+    Fd kick, call, err;
+    Tap* tap = nullptr;   // installed backend
+    bool called = false;  // the call eventfd was signalled since the last settle
+    bool failed = false;  // the error eventfd was
+  };
+  // A control call made ready: `make` runs on the control thread (or in a forked process) and must
+  // not touch the port; `note` is told of success on the main thread.
+  struct Prepared {
+    Opcode code = Opcode::kNop;
+    std::function<CallResult()> make;
+    std::function<void(uint64_t value)> note;
+  };
+
+  // linux_port.cc: life, backend, scheduling, observation
+  void open_device();
+  void close_device();
+  void kick(const Op& op);
+  void complete(const Op& op);
+  void settle();
+  void rest();
+  bool rest_worker();
+  void barrier() const;
+  void take_frames();
+  static void take_signals(QueueState& queue);
+  void emit_memory() { observer_.observe(rings_, op_, *trace_); }
+  void emit_signals();
+  void broken(const std::string& why);
+  void unsupported(UnsupportedReason reason);
+  void noop(Queue queue, NoopReason reason);
+
+  // linux_control.cc: control calls
+  void control(const Op& op);
+  void start_call(const Op& op);
+  void finish_call();
+  bool step_calls();
+  Prepared prepare(const Op& op);
+  Prepared prepare_device_call(const Op& op);
+  Prepared prepare_ring_call(const Op& op);
+  Prepared prepare_backend(const Op& op);
+  Prepared prepare_mem_table(const Op& op);
+  Prepared prepare_addr(const Op& op);
+  Prepared prepare_log_fd(const Op& op);
+  Prepared prepare_ring_fd(const Op& op, unsigned long request, Fd QueueState::*fd);
+  Prepared simple(const Op& op, unsigned long request) const;
+  int number_of(FdKind kind, Fd& fresh) const;
+  void note_owner();
+  void note_reset();
+
+  Peer& peer_;
+  std::span<uint8_t> arena_;
+  Observer observer_;
+  ControlThread control_;
+  Trace* trace_ = nullptr;
+  uint32_t op_ = 0;
+  std::string problem_;
+
+  Fd device_;
+  Fd not_event_;       // /dev/null: a file that is neither an eventfd nor a socket
+  bool open_ = false;  // as the Program sees it
+  uint64_t acked_features_ = 0;
+  SetupState setup_;
+  bool worker_busy_ = false;  // it did not come to rest within the bound
+  ThreadState worker_;
+  std::array<QueueState, kQueues> queues_;
+  Observer::Rings rings_;
+  std::vector<FrameFacts> frames_;  // seen, not told yet
+  std::array<DefaultRegion, 64> staged_{};
+  uint32_t staged_count_ = 0;
+
+  Op current_;                      // the control call that is being made
+  std::vector<Prepared> prepared_;  // its parts: one, or those that `vring` stands for
+  std::deque<Op> queued_;           // behind it
+};
+
+}  // namespace va::agent

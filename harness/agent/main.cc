@@ -1,0 +1,91 @@
+// vassay-agent: /init of the guest. Drives /dev/vhost-net as Programs say and answers with what it
+// saw. One Program at a time; when the device cannot be brought back to a clean state, or a step of
+// the start fails, it says so in an error frame and the host starts the guest anew.
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <string>
+#include <thread>
+
+#include "agent/boot.h"
+#include "agent/channel.h"
+#include "agent/linux_port.h"
+#include "agent/peer.h"
+#include "agent/vhost_ioctl.h"
+#include "base/bytes.h"
+#include "prog/decode.h"
+#include "runner/local.h"
+
+namespace va::agent {
+namespace {
+
+// The agent is alive as long as its beats come; the host allows many to be missed.
+constexpr unsigned kBeatSeconds = 1;
+
+[[noreturn]] void give_up(Channel& channel, const std::string& why) {
+  std::fprintf(stderr, "vassay-agent: %s\n", why.c_str());
+  channel.send_error(why);
+  for (;;) ::pause();
+}
+
+bool make_hello(bool zerocopy, std::vector<uint8_t>& out) {
+  const Fd device(::open("/dev/vhost-net", O_RDWR | O_CLOEXEC));
+  Hello hello;
+  if (::ioctl(device.get(), VHOST_GET_FEATURES, &hello.features) < 0) return false;
+  ::ioctl(device.get(), VHOST_GET_BACKEND_FEATURES, &hello.backend_features);
+  hello.zerocopy = zerocopy;
+  utsname name{};
+  ::uname(&name);
+  hello.release = name.release;
+  encode_hello(hello, out);
+  return true;
+}
+
+// Answers runs until the host is gone.
+void serve(Channel& channel, LinuxPort& port) {
+  LocalRunner runner(port);
+  Program program;
+  Trace trace;
+  std::vector<uint8_t> answer;
+  while (channel.receive()) {
+    const std::span<const uint8_t> payload = channel.payload();
+    if (channel.type() != FrameType::kRun || payload.size() < sizeof(uint32_t)) return;
+    const auto budget = load_le<uint32_t>(payload.data());
+    decode(payload.subspan(sizeof(uint32_t)), program);
+    runner.run(program, budget, trace);
+    answer.clear();
+    encode_events(trace, answer);
+    if (!channel.send(FrameType::kResult, answer)) return;
+    if (!port.usable()) give_up(channel, port.problem());
+  }
+}
+
+void run() {
+  mount_file_systems();
+  const bool zerocopy = boot_parameter("zerocopy") != "0";
+  std::string problem;
+  const bool loaded = load_modules(zerocopy, problem);
+  Channel channel(open_host_port());
+  if (!loaded) give_up(channel, problem);
+  Peer peer;
+  if (!peer.set_up()) give_up(channel, peer.problem());
+  std::vector<uint8_t> hello;
+  if (!make_hello(zerocopy, hello)) give_up(channel, "/dev/vhost-net cannot be used");
+  LinuxPort port(peer);
+  channel.send(FrameType::kHello, hello);
+  std::thread([&channel] {
+    while (channel.send(FrameType::kHeartbeat, {})) ::sleep(kBeatSeconds);
+  }).detach();
+  serve(channel, port);
+}
+
+}  // namespace
+}  // namespace va::agent
+
+int main() {
+  va::agent::run();
+  va::agent::power_off();
+}

@@ -1,0 +1,145 @@
+#include "agent/observer.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "base/bytes.h"
+#include "prog/layout.h"
+
+namespace va::agent {
+namespace {
+
+// Offsets of a used ring's fields (VIRTIO 1.2, 2.7.8).
+constexpr uint64_t kUsedFlagsAt = 0;
+constexpr uint64_t kUsedIdxAt = 2;
+constexpr uint64_t kUsedRingAt = 4;
+constexpr uint64_t kUsedElemSize = 8;
+
+bool inside(uint64_t user, uint64_t len) {
+  return user >= kArenaUser && len <= kArenaSize && user - kArenaUser <= kArenaSize - len;
+}
+uint32_t offset_of(uint64_t user) {
+  return static_cast<uint32_t>(user - kArenaUser);
+}
+bool known(const RingView& ring) {
+  return ring.num != 0 && inside(ring.used, kUsedRingAt);
+}
+
+}  // namespace
+
+Observer::Observer(std::span<uint8_t> arena) : arena_(arena), shadow_(arena.size()) {}
+
+void Observer::reset() {
+  std::fill(arena_.begin(), arena_.end(), uint8_t{0});
+  std::fill(shadow_.begin(), shadow_.end(), uint8_t{0});
+  store_len_ = 0;
+  log_base_ = 0;
+}
+
+void Observer::driver_store(uint32_t offset, uint32_t len) {
+  take_driver_store();
+  store_offset_ = offset;
+  store_len_ = len;
+}
+
+void Observer::take_driver_store() {
+  accept(store_offset_, store_len_);
+  store_len_ = 0;
+}
+
+void Observer::accept(uint32_t offset, uint32_t len) {
+  std::memcpy(shadow_.data() + offset, arena_.data() + offset, len);
+}
+
+uint64_t Observer::sample(const Rings& rings) const {
+  uint64_t sum = 0;
+  for (const RingView& ring : rings) {
+    if (!known(ring)) continue;
+    const uint64_t event = ring.used + kUsedRingAt + kUsedElemSize * ring.num;
+    sum = std::rotl(sum, 7) ^ load_le<uint32_t>(&arena_[offset_of(ring.used)]);
+    if (inside(event, 2)) sum = std::rotl(sum, 7) ^ load_le<uint16_t>(&arena_[offset_of(event)]);
+  }
+  return sum;
+}
+
+void Observer::observe(const Rings& rings, uint32_t op, Trace& trace) {
+  take_driver_store();
+  if (std::memcmp(arena_.data(), shadow_.data(), arena_.size()) == 0) return;
+  for (Queue queue = 0; queue < kQueues; ++queue) observe_ring(queue, rings[queue], op, trace);
+  observe_log(op, trace);
+  observe_rest(op, trace);
+}
+
+bool Observer::changed16(uint64_t user, uint16_t& value) {
+  if (!inside(user, 2)) return false;
+  const uint32_t offset = offset_of(user);
+  value = load_le<uint16_t>(&arena_[offset]);
+  if (value == load_le<uint16_t>(&shadow_[offset])) return false;
+  accept(offset, 2);
+  return true;
+}
+
+// Entries count as published by the step of used idx; a step of more than `num` leaves only the
+// last `num` of them to be seen.
+void Observer::observe_ring(Queue queue, const RingView& ring, uint32_t op, Trace& trace) {
+  if (!known(ring)) return;
+  const uint16_t before = load_le<uint16_t>(&shadow_[offset_of(ring.used + kUsedIdxAt)]);
+  uint16_t value = 0;
+  if (changed16(ring.used + kUsedIdxAt, value)) {
+    const uint32_t published = static_cast<uint16_t>(value - before);
+    const uint32_t seen = std::min(published, ring.num);
+    for (uint32_t i = published - seen; i < published; ++i) {
+      const uint32_t slot = static_cast<uint16_t>(before + i) % ring.num;
+      const uint64_t entry = ring.used + kUsedRingAt + kUsedElemSize * slot;
+      if (!inside(entry, kUsedElemSize)) continue;
+      const uint32_t offset = offset_of(entry);
+      trace.add(op, EventKind::kUsed, queue, slot, load_le<uint32_t>(&arena_[offset]),
+                load_le<uint32_t>(&arena_[offset + 4]));
+      accept(offset, kUsedElemSize);
+    }
+    trace.add(op, EventKind::kUsedIdx, queue, value);
+  }
+  if (changed16(ring.used + kUsedFlagsAt, value)) {
+    trace.add(op, EventKind::kUsedFlags, queue, value);
+  }
+  if (changed16(ring.used + kUsedRingAt + kUsedElemSize * ring.num, value)) {
+    trace.add(op, EventKind::kAvailEvent, queue, value);
+  }
+}
+
+// One bit a page; only the pages of the arena can be written, so only their bits are looked at.
+void Observer::observe_log(uint32_t op, Trace& trace) {
+  constexpr uint64_t kFirst = kArenaGpa / kPageSize / 8;
+  constexpr uint32_t kBytes = kArenaSize / kPageSize / 8;
+  if (log_base_ == 0 || !inside(log_base_ + kFirst, kBytes)) return;
+  const uint32_t offset = offset_of(log_base_ + kFirst);
+  for (uint32_t byte = 0; byte < kBytes; ++byte) {
+    const uint8_t set = arena_[offset + byte] & static_cast<uint8_t>(~shadow_[offset + byte]);
+    for (uint32_t bit = 0; bit < 8; ++bit) {
+      if ((set >> bit & 1) != 0) trace.add(op, EventKind::kDirty, 0, (kFirst + byte) * 8 + bit);
+    }
+    shadow_[offset + byte] |= set;
+  }
+}
+
+// Runs of changed bytes, told by guest address; a run does not cross the halves of the arena.
+void Observer::observe_rest(uint32_t op, Trace& trace) {
+  for (uint32_t at = 0; at < kArenaSize;) {
+    constexpr uint32_t kStride = 256;
+    if (at % kStride == 0 && std::memcmp(&arena_[at], &shadow_[at], kStride) == 0) {
+      at += kStride;
+      continue;
+    }
+    uint32_t end = at;
+    while (end < kArenaSize && arena_[end] != shadow_[end] && (end == at || end % kHalf != 0))
+      ++end;
+    if (end > at) {
+      trace.add(op, EventKind::kWrite, 0, arena_gpa(at), end - at);
+      accept(at, end - at);
+    }
+    at = std::max(end, at + 1);
+  }
+}
+
+}  // namespace va::agent

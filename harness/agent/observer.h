@@ -1,0 +1,63 @@
+// What the device did to guest memory, seen by comparison: at each settle point the arena is
+// compared with a shadow of what it was, and every difference becomes an event.
+//
+// The driver's own stores are announced (driver_store) and enter the shadow unseen. Differences in
+// a used ring are told in the ring's words, those in the dirty log as pages, all others as bytes.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "prog/program.h"
+#include "trace/trace.h"
+
+namespace va::agent {
+
+// A used ring where the device was last told that it is; num 0: it was told nothing.
+struct RingView {
+  uint32_t num = 0;
+  uint64_t used = 0;  // user address
+};
+
+class Observer {
+ public:
+  using Rings = std::array<RingView, kQueues>;
+
+  // `arena` (kArenaSize bytes at kArenaUser) must outlive the observer.
+  explicit Observer(std::span<uint8_t> arena);
+
+  // Arena and shadow are zero; `log_base` is forgotten.
+  void reset();
+
+  // The driver is about to write there; the bytes count as its own as they stand at the next call
+  // of any function of this class.
+  void driver_store(uint32_t offset, uint32_t len);
+
+  // User address of the dirty log, as VHOST_SET_LOG_BASE took it.
+  void set_log_base(uint64_t user) { log_base_ = user; }
+
+  // A number that differs from the last one if the device has gone on: made of the used rings'
+  // indices and flags.
+  uint64_t sample(const Rings& rings) const;
+
+  // Adds an event for each difference since the last call.
+  void observe(const Rings& rings, uint32_t op, Trace& trace);
+
+ private:
+  void take_driver_store();
+  void observe_ring(Queue queue, const RingView& ring, uint32_t op, Trace& trace);
+  void observe_log(uint32_t op, Trace& trace);
+  void observe_rest(uint32_t op, Trace& trace);
+  bool changed16(uint64_t user, uint16_t& value);
+  void accept(uint32_t offset, uint32_t len);
+
+  std::span<uint8_t> arena_;
+  std::vector<uint8_t> shadow_;
+  uint32_t store_offset_ = 0;
+  uint32_t store_len_ = 0;
+  uint64_t log_base_ = 0;
+};
+
+}  // namespace va::agent

@@ -1,0 +1,327 @@
+#include "agent/peer.h"
+
+#include <fcntl.h>
+#include <linux/genetlink.h>
+#include <linux/if.h>
+#include <linux/if_ether.h>
+#include <linux/if_link.h>
+#include <linux/if_tun.h>
+#include <linux/pkt_cls.h>
+#include <linux/pkt_sched.h>
+#include <linux/psample.h>
+#include <linux/rtnetlink.h>
+#include <linux/tc_act/tc_mirred.h>
+#include <linux/tc_act/tc_sample.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+
+namespace va::agent {
+namespace {
+
+constexpr uint32_t kHoldBlock = 1;
+constexpr uint32_t kDirectBlock = 2;
+constexpr uint32_t kPlugHandle = 0x10000;
+constexpr uint32_t kNamedPriority = 1;
+constexpr uint32_t kRestPriority = 2;
+constexpr int kTapsOfAKind = 2;  // one installed, one to swap to
+constexpr int kSampleBuffer = 16 << 20;
+constexpr auto kReleaseLimit = std::chrono::seconds(2);
+
+int index_of(int fd, const std::string& name) {
+  ifreq request{};
+  name.copy(request.ifr_name, IFNAMSIZ - 1);
+  return ::ioctl(fd, SIOCGIFINDEX, &request) < 0 ? 0 : request.ifr_ifindex;
+}
+
+tcmsg tc_message(int ifindex, uint32_t parent, uint32_t handle) {
+  tcmsg message{};
+  message.tcm_family = AF_UNSPEC;
+  message.tcm_ifindex = ifindex;
+  message.tcm_parent = parent;
+  message.tcm_handle = handle;
+  return message;
+}
+
+}  // namespace
+
+Peer::Peer() : route_(NETLINK_ROUTE), generic_(NETLINK_GENERIC), message_(128 << 10) {}
+
+bool Peer::fail(const std::string& step, int error) {
+  problem_ = step + ": " + std::strerror(error);
+  return false;
+}
+
+bool Peer::set_up() {
+  for (uint32_t slot = 0; slot <= kSlots; ++slot) {
+    if (!set_up_plug(slot)) return false;
+  }
+  uint32_t number = 0;
+  for (const bool holds : {true, false}) {
+    for (const bool vnet : {true, false}) {
+      for (int i = 0; i < kTapsOfAKind; ++i) {
+        if (!set_up_tap(holds, vnet, number++)) return false;
+      }
+    }
+  }
+  return set_up_blocks() && join_psample();
+}
+
+// dummy<slot> exists already (the module makes them): up, with a blocked plug that drops nothing.
+// The plug's limit is in bytes; a packet beyond it is dropped, which would complete it invisibly.
+bool Peer::set_up_plug(uint32_t slot) {
+  Plug& plug = plugs_[slot];
+  const std::string name = "dummy" + std::to_string(slot);
+  const Fd any(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  plug.ifindex = index_of(any.get(), name);
+  if (plug.ifindex == 0) return fail(name, ENODEV);
+  plug.tx_packets.reset(
+      ::open(("/sys/class/net/" + name + "/statistics/tx_packets").c_str(), O_RDONLY | O_CLOEXEC));
+  batch_.begin(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE,
+               tc_message(plug.ifindex, TC_H_ROOT, kPlugHandle));
+  batch_.attr_text(TCA_KIND, "plug");
+  batch_.attr_value(TCA_OPTIONS, tc_plug_qopt{TCQ_PLUG_LIMIT, 0x7fffffff});
+  batch_.finish();
+  set_up_link(plug.ifindex, true);
+  const int error = route_.request(batch_);
+  if (error != 0) return fail("plug on " + name, error);
+  plug.released = packets_gone(plug);
+  return true;
+}
+
+void Peer::set_up_link(int ifindex, bool up) {
+  ifinfomsg message{};
+  message.ifi_index = ifindex;
+  message.ifi_flags = up ? IFF_UP : 0;
+  message.ifi_change = IFF_UP;
+  batch_.begin(RTM_NEWLINK, 0, message);
+  batch_.finish();
+}
+
+bool Peer::set_up_tap(bool holds, bool vnet, uint32_t number) {
+  auto tap = std::make_unique<Tap>();
+  tap->holds = holds;
+  tap->vnet = vnet;
+  tap->fd.reset(::open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK));
+  if (!tap->fd.valid()) return fail("/dev/net/tun", errno);
+  ifreq request{};
+  const std::string name = "tap" + std::to_string(number);
+  name.copy(request.ifr_name, IFNAMSIZ - 1);
+  request.ifr_flags = static_cast<short>(IFF_TAP | IFF_NO_PI | (vnet ? IFF_VNET_HDR : 0));
+  if (::ioctl(tap->fd.get(), TUNSETIFF, &request) < 0) return fail(name, errno);
+  const Fd any(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  tap->ifindex = index_of(any.get(), name);
+  batch_.begin(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL,
+               tc_message(tap->ifindex, TC_H_CLSACT, TC_H_MAKE(TC_H_CLSACT, 0)));
+  batch_.attr_text(TCA_KIND, "clsact");
+  batch_.attr_value(TCA_INGRESS_BLOCK, holds ? kHoldBlock : kDirectBlock);
+  batch_.finish();
+  set_up_link(tap->ifindex, true);
+  const int error = route_.request(batch_);
+  if (error != 0) return fail("clsact on " + name, error);
+  taps_.push_back(std::move(tap));
+  return true;
+}
+
+bool Peer::set_up_blocks() {
+  for (uint32_t slot = 0; slot <= kSlots; ++slot) {
+    add_filter(kHoldBlock, slot, true);
+    const int error = route_.request(batch_);
+    if (error != 0) return fail("filter " + std::to_string(slot), error);
+  }
+  add_filter(kDirectBlock, kUnnamed, false);
+  const int error = route_.request(batch_);
+  return error == 0 || fail("direct filter", error);
+}
+
+// Frames of ordinals equal to `slot` modulo 64 (kUnnamed: all that no other filter took) are
+// sampled, then redirected to the slot's dummy, or dropped: a frame never reaches the stack.
+void Peer::add_filter(uint32_t block, uint32_t slot, bool redirect) {
+  const bool named = slot != kUnnamed;
+  const uint32_t priority = named ? kNamedPriority : kRestPriority;
+  tcmsg message = tc_message(static_cast<int>(TCM_IFINDEX_MAGIC_BLOCK), block, 0);
+  message.tcm_info = TC_H_MAKE(priority << 16, __builtin_bswap16(ETH_P_ALL));
+  batch_.begin(RTM_NEWTFILTER, NLM_F_CREATE, message);
+  batch_.attr_text(TCA_KIND, named ? "flower" : "matchall");
+  const size_t options = batch_.nest(TCA_OPTIONS);
+  if (named) {
+    const uint8_t mac[ETH_ALEN] = {2, 0, 0, 0, 0, static_cast<uint8_t>(slot)};
+    const uint8_t mask[ETH_ALEN] = {0xff, 0xff, 0xff, 0xff, 0, kSlots - 1};
+    batch_.attr(TCA_FLOWER_KEY_ETH_DST, mac, sizeof mac);
+    batch_.attr(TCA_FLOWER_KEY_ETH_DST_MASK, mask, sizeof mask);
+  }
+  const size_t actions = batch_.nest(named ? uint16_t{TCA_FLOWER_ACT} : uint16_t{TCA_MATCHALL_ACT});
+  const size_t first = batch_.nest(1);
+  batch_.attr_text(TCA_ACT_KIND, "sample");
+  const size_t sample = batch_.nest(TCA_ACT_OPTIONS);
+  tc_sample parameters{};
+  parameters.action = redirect ? TC_ACT_PIPE : TC_ACT_SHOT;
+  batch_.attr_value(TCA_SAMPLE_PARMS, parameters);
+  batch_.attr_value(TCA_SAMPLE_RATE, uint32_t{1});
+  batch_.attr_value(TCA_SAMPLE_PSAMPLE_GROUP, uint32_t{1});
+  batch_.end_nest(sample);
+  batch_.end_nest(first);
+  if (redirect) {
+    const size_t second = batch_.nest(2);
+    batch_.attr_text(TCA_ACT_KIND, "mirred");
+    const size_t mirred = batch_.nest(TCA_ACT_OPTIONS);
+    tc_mirred target{};
+    target.action = TC_ACT_STOLEN;
+    target.eaction = TCA_EGRESS_REDIR;
+    target.ifindex = static_cast<uint32_t>(plugs_[slot].ifindex);
+    batch_.attr_value(TCA_MIRRED_PARMS, target);
+    batch_.end_nest(mirred);
+    batch_.end_nest(second);
+  }
+  batch_.end_nest(actions);
+  batch_.end_nest(options);
+  batch_.finish();
+}
+
+// The samples come by multicast from the generic netlink family psample.
+bool Peer::join_psample() {
+  const genlmsghdr header{CTRL_CMD_GETFAMILY, 1, 0};
+  batch_.begin(GENL_ID_CTRL, 0, header);
+  batch_.attr_text(CTRL_ATTR_FAMILY_NAME, PSAMPLE_GENL_NAME);
+  batch_.finish();
+  std::vector<uint8_t> reply;
+  const int error = generic_.query(batch_, reply);
+  if (error != 0) return fail("psample", error);
+  uint32_t group = 0;
+  const auto on_group = [&group](std::span<const uint8_t> attrs) {
+    uint32_t id = 0;
+    std::string_view name;
+    for_each_attr(attrs, [&](uint16_t type, std::span<const uint8_t> value) {
+      if (type == CTRL_ATTR_MCAST_GRP_ID && value.size() >= sizeof id) {
+        std::memcpy(&id, value.data(), sizeof id);
+      } else if (type == CTRL_ATTR_MCAST_GRP_NAME) {
+        name = reinterpret_cast<const char*>(value.data());
+      }
+    });
+    if (name == PSAMPLE_NL_MCGRP_SAMPLE_NAME) group = id;
+  };
+  for_each_attr(std::span<const uint8_t>(reply).subspan(GENL_HDRLEN),
+                [&](uint16_t type, std::span<const uint8_t> value) {
+                  if (type != CTRL_ATTR_MCAST_GROUPS) return;
+                  for_each_attr(value,
+                                [&](uint16_t, std::span<const uint8_t> attrs) { on_group(attrs); });
+                });
+  if (group == 0) return fail("psample's multicast group", ENOENT);
+  const int fd = generic_.fd();
+  if (::setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0 ||
+      ::setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &kSampleBuffer, sizeof kSampleBuffer) < 0) {
+    return fail("psample's multicast group", errno);
+  }
+  return true;
+}
+
+Tap* Peer::tap(bool holds, bool vnet, int header_size, const Tap* not_this) {
+  for (const auto& tap : taps_) {
+    if (tap->holds != holds || tap->vnet != vnet || tap.get() == not_this) continue;
+    if (vnet) ::ioctl(tap->fd.get(), TUNSETVNETHDRSZ, &header_size);
+    return tap.get();
+  }
+  return nullptr;
+}
+
+void Peer::set_link(Tap& tap, bool up) {
+  tap.is_down = !up;
+  set_up_link(tap.ifindex, up);
+  route_.request(batch_);
+}
+
+bool Peer::take_frames(std::vector<FrameFacts>& frames) {
+  for (;;) {
+    const ssize_t size = ::recv(generic_.fd(), message_.data(), message_.size(), MSG_DONTWAIT);
+    if (size < 0) return errno != ENOBUFS;
+    const size_t head = NLMSG_HDRLEN + GENL_HDRLEN;
+    if (size < static_cast<ssize_t>(head)) continue;
+    const auto attrs = std::span<const uint8_t>(message_).first(static_cast<size_t>(size));
+    FrameFacts facts;
+    uint16_t origin = 0;
+    uint32_t full_size = 0;
+    for_each_attr(attrs.subspan(head), [&](uint16_t type, std::span<const uint8_t> value) {
+      if (type == PSAMPLE_ATTR_DATA) facts = read_frame(value);
+      if (type == PSAMPLE_ATTR_IIFINDEX && value.size() >= sizeof origin) {
+        std::memcpy(&origin, value.data(), sizeof origin);
+      }
+      if (type == PSAMPLE_ATTR_ORIGSIZE && value.size() >= sizeof full_size) {
+        std::memcpy(&full_size, value.data(), sizeof full_size);
+      }
+    });
+    facts.len = std::max(facts.len, full_size);
+    frames.push_back(facts);
+    for (const auto& tap : taps_) {
+      if (tap->holds && tap->ifindex == origin) note_held(facts.ordinal);
+    }
+  }
+}
+
+void Peer::note_held(uint32_t ordinal) {
+  Plug& plug = plugs_[slot_of(ordinal)];
+  if (plug.waiting > 0 && plug.ordinal != ordinal) collision_ = true;
+  plug.ordinal = ordinal;
+  ++plug.waiting;
+  order_.push_back(ordinal);
+}
+
+uint32_t Peer::held(uint32_t ordinal) const {
+  const Plug& plug = plugs_[slot_of(ordinal)];
+  return plug.ordinal == ordinal ? plug.waiting : 0;
+}
+
+uint64_t Peer::packets_gone(const Plug& plug) const {
+  char text[32] = {};
+  if (::pread(plug.tx_packets.get(), text, sizeof text - 1, 0) <= 0) return 0;
+  return std::strtoull(text, nullptr, 10);
+}
+
+// BUFFER closes the epoch of what is queued, RELEASE_ONE lets that epoch go: what comes later waits
+// again, without a moment in which the plug is open.
+bool Peer::release(uint32_t ordinal) {
+  Plug& plug = plugs_[slot_of(ordinal)];
+  for (const int action : {TCQ_PLUG_BUFFER, TCQ_PLUG_RELEASE_ONE}) {
+    batch_.begin(RTM_NEWQDISC, 0, tc_message(plug.ifindex, TC_H_ROOT, kPlugHandle));
+    batch_.attr_value(TCA_OPTIONS, tc_plug_qopt{action, 0});
+    batch_.finish();
+  }
+  std::erase_if(order_, [&](uint32_t held) { return slot_of(held) == slot_of(ordinal); });
+  plug.released += std::exchange(plug.waiting, 0);
+  return route_.request(batch_) == 0 && wait_until_gone(plug);
+}
+
+// The packets leave from a soft interrupt some time after the answer.
+bool Peer::wait_until_gone(Plug& plug) {
+  const auto limit = std::chrono::steady_clock::now() + kReleaseLimit;
+  while (packets_gone(plug) < plug.released) {
+    if (std::chrono::steady_clock::now() > limit) return false;
+    ::sched_yield();
+  }
+  return true;
+}
+
+bool Peer::release_oldest() {
+  return order_.empty() || release(order_.front());
+}
+
+void Peer::reset_links() {
+  for (const auto& tap : taps_) {
+    if (tap->is_down) set_link(*tap, true);
+  }
+}
+
+bool Peer::reset() {
+  std::vector<FrameFacts> dropped;
+  bool clean = take_frames(dropped);
+  while (anything_held() && clean) clean = release_oldest();
+  reset_links();
+  collision_ = false;
+  return clean;
+}
+
+}  // namespace va::agent

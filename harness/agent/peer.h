@@ -1,0 +1,119 @@
+// The packet peer behind /dev/vhost-net: taps whose packets wait in plugs until they are released.
+//
+// Theory. With zero-copy, vhost-net publishes a transmit buffer when the last reference to its
+// pages is dropped (drivers/vhost/net.c, vhost_zerocopy_complete). So whoever decides when a packet
+// is freed decides the order of completion:
+//
+//   tap, clsact ingress (a filter block shared by all taps of a kind)
+//     holding taps:  flower on the ordinal in the destination MAC, modulo 64
+//                      -> sample (the wire) -> mirred redirect to dummy<i>
+//                    matchall (frames without ordinal) -> sample -> redirect to dummy64
+//     direct taps:   matchall -> sample -> drop; the packet is freed before sendmsg returns
+//   dummy<i>, root qdisc plug, blocked; `release` lets out what is queued and nothing else
+//
+// An ingress redirect neither clones nor copies, so the pages stay pinned while a packet waits. The
+// wire is seen by the psample netlink group, which copies the bytes out; a packet socket would make
+// the kernel copy the packet, and completion order would be lost.
+//
+// Held here is not the same as in flight in vhost-net: a copied frame waits in its plug too, though
+// its used entry is out.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/fd.h"
+#include "agent/netlink.h"
+#include "prog/frame.h"
+
+namespace va::agent {
+
+// One tap device; the queue fd is what VHOST_NET_SET_BACKEND takes.
+struct Tap {
+  Fd fd;
+  int ifindex = 0;
+  bool holds = false;  // packets wait in plugs; otherwise they are gone at once
+  bool vnet = false;   // the tap carries a virtio-net header (the device does not make it)
+  bool is_down = false;
+};
+
+class Peer {
+ public:
+  Peer();
+
+  // Makes taps, dummies, plugs and filters. False: problem() says which step failed, and why.
+  bool set_up();
+  const std::string& problem() const { return problem_; }
+
+  // A tap of that kind other than `not_this` (nullptr: any). `header_size` (10 or 12) is what the
+  // driver puts in front of each frame; of no matter without `vnet`.
+  Tap* tap(bool holds, bool vnet, int header_size, const Tap* not_this);
+
+  void set_link(Tap& tap, bool up);
+
+  // Takes the frames that the wire saw since the last call, in order. Returns false if some were
+  // lost (the socket's buffer was full).
+  bool take_frames(std::vector<FrameFacts>& frames);
+
+  // Frames with that ordinal (kNoOrdinal: without one) that wait now, as far as take_frames() saw
+  // them.
+  uint32_t held(uint32_t ordinal) const;
+  bool anything_held() const { return !order_.empty(); }
+  // True if frames of two ordinals wait in one plug, so that they can only be released together;
+  // said once.
+  bool take_collision() { return std::exchange(collision_, false); }
+
+  // Lets the frames of `ordinal` go and returns when they are freed. False: they did not go.
+  bool release(uint32_t ordinal);
+  // The same for the ordinal that was held first of those that are held now.
+  bool release_oldest();
+
+  // All links up.
+  void reset_links();
+  // All links up, nothing held, no frame pending.
+  bool reset();
+
+ private:
+  static constexpr uint32_t kSlots = 64;
+  static constexpr uint32_t kUnnamed = kSlots;
+
+  struct Plug {
+    int ifindex = 0;
+    Fd tx_packets;          // sysfs statistics/tx_packets
+    uint64_t released = 0;  // its value when all that was released is gone
+    uint32_t waiting = 0;   // frames in the plug
+    uint32_t ordinal = 0;   // of the frames in it
+  };
+
+  static uint32_t slot_of(uint32_t ordinal) {
+    return ordinal == kNoOrdinal ? kUnnamed : ordinal % kSlots;
+  }
+
+  bool fail(const std::string& step, int error);
+  bool set_up_plug(uint32_t slot);
+  bool set_up_blocks();
+  bool set_up_tap(bool holds, bool vnet, uint32_t number);
+  bool join_psample();
+  void add_filter(uint32_t block, uint32_t slot, bool redirect);
+  void set_up_link(int ifindex, bool up);
+  uint64_t packets_gone(const Plug& plug) const;
+  void note_held(uint32_t ordinal);
+  bool wait_until_gone(Plug& plug);
+
+  NlSocket route_;
+  NlSocket generic_;
+  NlBatch batch_;
+  std::array<Plug, kSlots + 1> plugs_;
+  std::vector<uint32_t> order_;  // ordinals held, in the order in which their frames came
+  std::vector<std::unique_ptr<Tap>> taps_;
+  std::vector<uint8_t> message_;
+  bool collision_ = false;
+  std::string problem_;
+};
+
+}  // namespace va::agent

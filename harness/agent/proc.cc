@@ -1,0 +1,58 @@
+#include "agent/proc.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+namespace va::agent {
+namespace {
+
+// The first bytes of a small file; empty if it cannot be read.
+std::string read_start(const std::string& path) {
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  char text[256];
+  const ssize_t size = file.valid() ? ::read(file.get(), text, sizeof text) : 0;
+  return std::string(text, static_cast<size_t>(std::max<ssize_t>(size, 0)));
+}
+
+// How many process ids below the youngest are tried.
+constexpr pid_t kYoungest = 64;
+
+}  // namespace
+
+ThreadState::ThreadState(pid_t tid)
+    : stat_(::open(("/proc/" + std::to_string(tid) + "/stat").c_str(), O_RDONLY | O_CLOEXEC)) {}
+
+// "pid (name) S …": the name may hold anything, so the state follows the last parenthesis.
+char ThreadState::read() const {
+  char text[128];
+  const ssize_t size = stat_.valid() ? ::pread(stat_.get(), text, sizeof text - 1, 0) : 0;
+  if (size <= 0) return 0;
+  text[size] = '\0';
+  const char* paren = std::strrchr(text, ')');
+  return paren != nullptr && paren[1] == ' ' ? paren[2] : '\0';
+}
+
+std::string wait_channel(pid_t tid) {
+  std::string name = read_start("/proc/" + std::to_string(tid) + "/wchan");
+  if (name == "0") name.clear();
+  return name;
+}
+
+// The last field of /proc/loadavg is the process id given out last.
+pid_t find_vhost_worker(pid_t owner) {
+  const std::string load = read_start("/proc/loadavg");
+  const size_t space = load.rfind(' ');
+  if (space == std::string::npos) return 0;
+  const auto youngest = static_cast<pid_t>(std::atoi(load.c_str() + space));
+  const std::string name = "vhost-" + std::to_string(owner) + "\n";
+  for (pid_t tid = youngest; tid > std::max<pid_t>(youngest - kYoungest, 0); --tid) {
+    if (read_start("/proc/" + std::to_string(tid) + "/comm") == name) return tid;
+  }
+  return 0;
+}
+
+}  // namespace va::agent

@@ -1,0 +1,31 @@
+// What /proc says of a thread: enough to tell work from waiting. Exact on a guest with one vCPU,
+// where a thread that is not in state R has nothing to do until someone else acts.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "agent/fd.h"
+
+namespace va::agent {
+
+// State letter of a thread: R, S, D, …; 0 if it is gone.
+class ThreadState {
+ public:
+  ThreadState() = default;
+  explicit ThreadState(pid_t tid);
+  char read() const;
+
+ private:
+  Fd stat_;
+};
+
+// The kernel function that a thread waits in; empty if it does not wait.
+std::string wait_channel(pid_t tid);
+
+// The worker thread of the vhost device whose owner's thread is `owner` (it is named after it).
+// Call right after SET_OWNER: the youngest threads are looked at first. 0 if there is none.
+pid_t find_vhost_worker(pid_t owner);
+
+}  // namespace va::agent
