@@ -57,7 +57,7 @@ def _verdicts(log: Path) -> tuple[int, str]:
     """How many cases a `--json` run judged, and its text for comparison."""
     text = log.read_text(encoding="utf-8")
     try:
-        return len(json.loads(text)["cases"]), text
+        return len(json.loads(text)["results"]), text
     except (ValueError, KeyError) as error:
         raise Broken(f"{relative(log)} is not what `vassay run --json` prints: {error}") from error
 

@@ -1,0 +1,150 @@
+"""`vassay` as a process: what it says about a case, as values."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from house.build import bin_dir
+from house.shell import ROOT, Broken
+
+BAD = ("FAIL", "ROBUSTNESS")
+_VERSION = re.compile(r'^trace .*? version=(?:"([^"]*)"|(\S+))', re.M)
+
+
+def vassay() -> str:
+    return str(bin_dir("dev") / "vassay")
+
+
+@dataclass(frozen=True)
+class Said:
+    """One verdict of one rule."""
+
+    verdict: str
+    rule: str
+    expected: str
+    actual: str
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A case on a device."""
+
+    case: str
+    device: str
+    version: str
+    verdict: str
+    reason: str  # of a verdict that no rule gave: why UNSUPPORTED, INCONCLUSIVE, BROKEN
+    said: tuple[Said, ...] = field(default=())
+    trace: str = ""
+
+    @property
+    def rule(self) -> str:
+        """The rule of the worst finding."""
+        for item in self.said:
+            if item.verdict == self.verdict:
+                return item.rule
+        return ""
+
+    @property
+    def bad(self) -> bool:
+        return self.verdict in BAD
+
+    @property
+    def executed(self) -> bool:
+        return self.verdict not in ("UNSUPPORTED", "BROKEN")
+
+
+def judged(case: dict[str, Any], device: str) -> Judged:
+    """From the JSON object of one case."""
+    said = tuple(
+        Said(
+            str(item.get("verdict", "")), str(item.get("rule", "")),
+            str(item.get("expected", "")), str(item.get("actual", "")),
+        )
+        for item in case.get("findings", [])
+    )  # fmt: skip
+    if "error" in case:  # no case at all: what the tool says of an input it cannot read
+        return Judged(str(case["case"]), device, "", "BROKEN", str(case["error"]))
+    trace = str((case.get("traces") or [""])[0])
+    version = _VERSION.search(trace)
+    return Judged(
+        case=str(case["case"]),
+        device=str((case.get("devices") or [device])[0]),
+        version=(version[1] or version[2]) if version else "",
+        verdict=str(case["verdict"]),
+        reason=str(case.get("reason", "")),
+        said=said,
+        trace=trace,
+    )
+
+
+def run(paths: list[Path], device: str, limit_s: float = 60.0) -> list[Judged]:
+    """`vassay run --json` on a few cases."""
+    command = [vassay(), "run", "--json", "--device", device, *map(str, paths)]
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, timeout=limit_s, check=False
+        )
+        return [judged(case, device) for case in json.loads(done.stdout)["results"]]
+    except subprocess.TimeoutExpired:
+        return []
+    except FileNotFoundError as error:
+        raise Broken(f"{command[0]} is not built") from error
+    except (ValueError, KeyError) as error:
+        complaint = (done.stderr.strip().splitlines() or ["no output"])[-1]
+        raise Broken(f"vassay run on {device}: {complaint}") from error
+
+
+def text_of(arguments: list[str], limit_s: float = 60.0) -> str | None:
+    """Standard output of a command that ended well, else None."""
+    try:
+        done = subprocess.run(
+            [vassay(), *arguments], cwd=ROOT, capture_output=True, text=True, timeout=limit_s,
+            check=False,
+        )  # fmt: skip
+    except (subprocess.TimeoutExpired, UnicodeDecodeError):
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def batch(paths: list[Path], device: str, log: Path) -> Iterator[Judged]:
+    """`vassay run --batch`: one process, so that a guest boots once; a verdict as it comes.
+
+    Ends early if the process does; close the iterator to end the process.
+    """
+    command = [vassay(), "run", "--batch", "--device", device]
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as complaints:
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints,
+            text=True, start_new_session=True,
+        )  # fmt: skip
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        for path in paths:
+            # One at a time: what a device did before it died is then known.
+            try:
+                process.stdin.write(f"{path}\n")
+                process.stdin.flush()
+            except BrokenPipeError:
+                return
+            line = process.stdout.readline()
+            if not line:
+                return
+            yield judged(json.loads(line), device)
+    finally:
+        try:
+            process.stdin.close()
+        except BrokenPipeError:
+            pass  # it has ended already
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
