@@ -129,7 +129,7 @@ int Net::set_mem_table(Caller caller, std::span<const Region> regions, uint32_t 
   if (!allocate()) return flush(-ENOMEM);
   const bool active = backends_[kRxIndex] != nullptr || backends_[kTxIndex] != nullptr;
   for (const Region& region : regions) {
-    if (region.last() < region.gpa) return flush(-EFAULT);  // size 0, or a wrap
+    if (region.size == 0 || region.last() < region.gpa) return flush(-EFAULT);
     if (active && !access_ok(region.user, region.size)) return flush(-EFAULT);
   }
   table_.clear();
