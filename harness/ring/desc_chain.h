@@ -19,7 +19,7 @@ namespace va {
 
 // One fetched chain. Reused from fetch to fetch; only the first `count` segments mean anything.
 struct DescChain {
-  static constexpr uint32_t kMaxSegments = 1088;  // UIO_MAXIOV + VHOST_NET_BATCH, as in vhost-net
+  static constexpr uint32_t kMaxSegments = 1024;  // UIO_MAXIOV: struct vhost_virtqueue's iov
 
   uint16_t head = 0;
   uint32_t count = 0;           // segments in all
