@@ -28,7 +28,9 @@ void Virtqueue::clear() {
 }
 
 bool Virtqueue::start(GuestMemory& memory) {
-  if (!ring.store_used_flags(memory, used_flags_)) return false;
+  // With EVENT_IDX the device MUST set flags to 0 (2.7.10.2), whatever was left behind.
+  const uint16_t flags = event_idx() ? 0 : used_flags_;
+  if (!ring.store_used_flags(memory, flags)) return false;
   signalled_valid_ = false;
   return ring.load_used_idx(memory, last_used);
 }

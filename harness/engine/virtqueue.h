@@ -40,9 +40,9 @@ class Virtqueue {
   // As after VHOST_RESET_OWNER: no addresses, num 1, indices 0.
   void clear();
 
-  // The ring (re)starts under a new backend: writes the used flags as they were left, takes used
-  // idx from memory, and makes the next call decision unconditional. False where the used ring is
-  // not mapped.
+  // The ring (re)starts under a new backend: writes the used flags as they were left (0 with
+  // EVENT_IDX), takes used idx from memory, and makes the next call decision unconditional. False
+  // where the used ring is not mapped.
   [[nodiscard]] bool start(GuestMemory& memory);
 
   // Takes the next available chain. On kError nothing is consumed and the error eventfd was
