@@ -178,9 +178,10 @@ uint32_t Net::pending_limit(const Virtqueue& vq) const {
 
 // Whether this frame may be kept in flight rather than copied.
 bool Net::may_hold(const Virtqueue& vq, const Backend& backend, const Packet& packet) const {
+  if (flushing_) return false;
   if (policy_ == PublicationPolicy::kArrival) return backend.asynchronous();
   return packet.len >= kGoodCopyLen && order_tail_ - order_head_ <= pending_limit(vq) &&
-         !flushing_ && sent_packets_ / 64 >= failed_packets_;
+         sent_packets_ / 64 >= failed_packets_;
 }
 
 void Net::count_transmitted() {
