@@ -95,6 +95,7 @@ int Net::set_owner(Caller caller) {
 int Net::reset_owner(Caller caller) {
   const int r = check_owner(caller);
   if (r < 0) return r;
+  if (!allocate()) return -ENOMEM;  // the empty memory table
   stop_queues();
   flushing_ = true;
   return wait_for(Call::kResetOwner, link_, 0);
@@ -237,8 +238,8 @@ int Net::install(Virtqueue& vq, Backend* backend) {
   // Mode and backend change together or not at all: a ring that cannot start keeps the old one.
   if (backend != nullptr && !vq.start(memory_)) return -EFAULT;
   backends_[vq.index] = backend;
+  sent_packets_ = failed_packets_ = 0;  // whichever ring it is, as vhost_net_set_backend() does
   if (vq.index != kTxIndex) return 0;
-  sent_packets_ = failed_packets_ = 0;
   flushing_ = false;
   const uint8_t old_link = link_;
   link_ ^= 1;
