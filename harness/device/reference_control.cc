@@ -10,7 +10,8 @@ namespace va {
 
 void ReferencePort::control(const Op& op) {
   if (op.code == Opcode::kOpen) {
-    if (open_ || net_.pending()) {
+    // A release that was only queued has not closed anything yet.
+    if (open_ || net_.pending() || queued_count_ > 0) {
       add(EventKind::kNoop, kTx, static_cast<uint64_t>(NoopReason::kNoDevice));
       return;
     }
