@@ -50,7 +50,7 @@ void Net::handle_tx() {
   Backend* backend = backends_[kTxIndex];
   if (backend == nullptr) return;
   host_.on_point(EnginePoint::kStart);
-  vq.disable_notify(memory_);
+  vq.disable_notify(memory_, host_);
   polling_writable_ = false;
   uint64_t bytes = 0;
   for (uint32_t packets = 0;; ++packets) {
@@ -78,7 +78,7 @@ Net::Next Net::submit_next(Virtqueue& vq, Backend& backend) {
       return Next::kStop;
     case Virtqueue::Fetched::kEmpty:
       if (!vq.enable_notify(memory_, host_)) return Next::kStop;
-      vq.disable_notify(memory_);
+      vq.disable_notify(memory_, host_);
       return Next::kGoOn;
     case Virtqueue::Fetched::kChain:
       break;

@@ -29,7 +29,7 @@ RequestToken RequestPool::acquire(uint16_t head, uint8_t link) {
   ++generation_[slot];
   ++in_use_;
   unpoison(&slots_[slot], sizeof(Request));
-  slots_[slot] = Request{head, RequestState::kInFlight, link, 0};
+  slots_[slot] = Request{head, RequestState::kInFlight, link};
   return {slot, generation_[slot]};
 }
 

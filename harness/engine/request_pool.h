@@ -20,8 +20,7 @@ enum class RequestState : uint8_t { kInFlight, kDone, kFailed };
 struct Request {
   uint16_t head = 0;
   RequestState state = RequestState::kInFlight;
-  uint8_t link = 0;   // which of the queue's backend links it was submitted on
-  uint32_t next = 0;  // the list of done requests, in order of completion
+  uint8_t link = 0;  // which of the queue's backend links it was submitted on
 };
 
 class RequestPool {

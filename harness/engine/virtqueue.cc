@@ -77,14 +77,16 @@ void Virtqueue::publish(GuestMemory& memory, EngineHost& host, std::span<const U
   if (!ring.store_used_idx(memory, last_used)) report_error(host);
   host.on_point(EnginePoint::kUsedPublished);
   // Without a call eventfd there is no decision either: the driver polls.
-  if (call_fd != 0 && call_owed(memory)) host.on_call(index, call_fd);
+  if (call_fd != 0 && call_owed(memory, host)) host.on_call(index, call_fd);
 }
 
-bool Virtqueue::call_owed(const GuestMemory& memory) {
+bool Virtqueue::call_owed(const GuestMemory& memory, EngineHost& host) {
   if ((features & kFeatureNotifyOnEmpty) != 0 && avail_idx == last_avail) return true;
   if (!event_idx()) {
     uint16_t flags = 0;
-    return !ring.load_avail_flags(memory, flags) || (flags & kAvailNoInterrupt) == 0;
+    if (ring.load_avail_flags(memory, flags)) return (flags & kAvailNoInterrupt) == 0;
+    report_error(host);
+    return true;
   }
   const RingIndex old_idx = signalled_used_;
   const bool old_valid = signalled_valid_;
@@ -92,15 +94,16 @@ bool Virtqueue::call_owed(const GuestMemory& memory) {
   signalled_valid_ = true;
   if (!old_valid) return true;
   RingIndex used_event;
-  return !ring.load_used_event(memory, used_event) || steps_over(used_event, old_idx, last_used);
+  if (ring.load_used_event(memory, used_event)) return steps_over(used_event, old_idx, last_used);
+  report_error(host);
+  return true;
 }
 
-void Virtqueue::disable_notify(GuestMemory& memory) {
+void Virtqueue::disable_notify(GuestMemory& memory, EngineHost& host) {
   if ((used_flags_ & kUsedNoNotify) != 0) return;
   used_flags_ |= kUsedNoNotify;
   // With EVENT_IDX the flag stays 0 in memory (2.7.10.2): avail_event, left behind, does its work.
-  // A ring that is not mapped shows at the next fetch.
-  if (!event_idx()) static_cast<void>(ring.store_used_flags(memory, used_flags_));
+  if (!event_idx() && !ring.store_used_flags(memory, used_flags_)) report_error(host);
 }
 
 bool Virtqueue::enable_notify(GuestMemory& memory, EngineHost& host) {

@@ -55,7 +55,7 @@ class Virtqueue {
   // Publishes `elems` (at most num) as used, in this order, and calls the driver if it is owed.
   void publish(GuestMemory& memory, EngineHost& host, std::span<const UsedElem> elems);
 
-  void disable_notify(GuestMemory& memory);
+  void disable_notify(GuestMemory& memory, EngineHost& host);
   // Asks for kicks; true if more became available meanwhile.
   [[nodiscard]] bool enable_notify(GuestMemory& memory, EngineHost& host);
 
@@ -65,7 +65,8 @@ class Virtqueue {
 
  private:
   Fetched read_avail_idx(const GuestMemory& memory, EngineHost& host);
-  bool call_owed(const GuestMemory& memory);
+  // A word that cannot be read means a call, as in Linux (vhost_notify).
+  bool call_owed(const GuestMemory& memory, EngineHost& host);
 
   uint16_t used_flags_ = 0;       // as last written, or to be written at the next start
   RingIndex signalled_used_;      // used idx at the last call decision
