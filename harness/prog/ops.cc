@@ -58,7 +58,7 @@ constexpr std::array kVringOperands = {
 constexpr std::array kBackendOperands = {Operand{"", Kind::kEnum, kBackendNames, true, false}};
 constexpr std::array kFeaturesOperands = {Operand{"", Kind::kU64, {}, true, true}};
 constexpr std::array kRegionOperands = {
-    Operand{"", Kind::kU8, {}, true, false},
+    Operand{"", Kind::kU8, {}, true, false, 64},
     Operand{"gpa", Kind::kU64, {}, true, true},
     Operand{"size", Kind::kU64, {}, true, true},
     Operand{"user", Kind::kU64, {}, true, true},

@@ -39,6 +39,7 @@ struct Operand {
   std::span<const std::string_view> names;  // kEnum, kFeatures
   bool always = false;  // printed even when it is 0 (an operand 0 is left out otherwise)
   bool hex = false;     // printed in hexadecimal
+  uint32_t limit = 0;   // numbers: values are below it (bytes: modulo); 0: all that the kind holds
 };
 
 // Which kinds of device can execute an operation; elsewhere the case is UNSUPPORTED.

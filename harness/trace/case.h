@@ -29,7 +29,7 @@ struct Expectation {
 struct Note {
   uint32_t op = 0;        // stands before this operation (ops.size(): at the end)
   uint32_t after = 0;     // how many expectations and observations of op - 1 stand before it
-  bool trailing = false;  // at the end of op's own line
+  bool trailing = false;  // at the end of op's own line; `after` n > 0: of the n-th line behind op
   std::string text;       // without newline, with its '#'; empty: a blank line
 };
 

@@ -60,7 +60,7 @@ enum class EventKind : uint8_t {
   kDied,         // signal or exit status: the device went away while the Program ran
   kForeign,  // a store that did not go through the accessor: addr, found by the whole-memory check
 };
-inline constexpr uint8_t kEventKinds = 31;
+inline constexpr uint8_t kEventKinds = static_cast<uint8_t>(EventKind::kForeign) + 1;
 
 enum class NoopReason : uint8_t {
   kFull,        // avail: no free descriptor, or no room for the buffer
@@ -89,7 +89,9 @@ struct EventOperand {
   std::string_view name;  // `name=value`; empty: the value alone
   bool hex = false;
   bool ordinal = false;                     // `#n`; kNoOrdinal prints as `raw`
-  std::span<const std::string_view> names;  // enumerated
+  std::span<const std::string_view> names;  // enumerated; other values print as numbers
+  uint8_t digits = 1;                       // hexadecimal: at least that many
+  bool quiet = false;                       // left out when it is 0
 };
 struct EventInfo {
   EventKind kind = EventKind::kNone;

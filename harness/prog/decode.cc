@@ -1,0 +1,71 @@
+#include "prog/decode.h"
+
+#include <cstring>
+
+#include "base/bytes.h"
+#include "prog/wire.h"
+
+namespace va {
+namespace {
+
+// Operands are loaded eight bytes at a time and masked, so this much must be readable at a record.
+constexpr size_t kReadable = kMaxRecord + 8;
+
+size_t decode_segs(const uint8_t* at, Op& op) {
+  op.nseg = static_cast<uint8_t>(at[0] % (kMaxSegs + 1));
+  for (size_t i = 0; i < op.nseg; ++i) {
+    const uint32_t seg = load_le<uint32_t>(at + 1 + i * kSegBytes);
+    op.seg[i] = {(seg & 1) != 0, static_cast<uint8_t>(seg >> 8), static_cast<uint16_t>(seg >> 16)};
+  }
+  return 1 + op.nseg * kSegBytes;
+}
+
+// Reads one record; kReadable bytes can be read at `at`. Returns the record's length.
+size_t decode_op(const uint8_t* at, const WireTable& table, Op& op) {
+  const WireRecord& record = table[at[0]];
+  op.code = record.code;
+  op.queue = at[1] & record.queue_mask;
+  op.as_other = (at[1] & record.other_mask) != 0;
+  for (size_t i = 0; i < record.args; ++i) {
+    const WireOperand& operand = record.arg[i];
+    const uint64_t value = load_le<uint64_t>(at + operand.offset) & operand.mask;
+    op.arg[i] = operand.modulo == 0 ? value : value % operand.modulo;
+  }
+  return record.has_segs ? record.size + decode_segs(at + record.size, op) : record.size;
+}
+
+// A valid Program has its repeats balanced and not nested; what is not becomes a nop.
+void balance_repeats(Program& program) {
+  Op* open = nullptr;
+  for (Op& op : program.ops) {
+    if (op.code != Opcode::kRepeat && op.code != Opcode::kEnd) continue;
+    const bool opens = op.code == Opcode::kRepeat;
+    if (opens != (open == nullptr)) {
+      op = Op{};
+      continue;
+    }
+    open = opens ? &op : nullptr;
+  }
+  if (open != nullptr) *open = Op{};
+}
+
+}  // namespace
+
+void decode(std::span<const uint8_t> bytes, Program& out, uint32_t max_ops) {
+  out.clear();
+  const WireTable& table = wire_table();
+  size_t at = 0;
+  while (bytes.size() - at >= kReadable && out.ops.size() < max_ops) {
+    at += decode_op(bytes.data() + at, table, out.ops.emplace_back());
+  }
+  // The last records are read from a copy that zeros follow, which is what the grammar asks for.
+  uint8_t tail[2 * kReadable] = {};
+  const size_t left = bytes.size() - at < kReadable ? bytes.size() - at : 0;
+  if (left != 0) std::memcpy(tail, bytes.data() + at, left);
+  for (size_t i = 0; i < left && out.ops.size() < max_ops;) {
+    i += decode_op(tail + i, table, out.ops.emplace_back());
+  }
+  balance_repeats(out);
+}
+
+}  // namespace va
