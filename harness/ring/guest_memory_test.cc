@@ -1,0 +1,166 @@
+#include "ring/guest_memory.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include "base/poison.h"
+
+namespace va {
+namespace {
+
+constexpr uint64_t kBase = 0x10000;
+constexpr uint32_t kSize = 4 * GuestMemory::kPage;
+
+class Guest : public ::testing::Test, private StoreObserver {
+ protected:
+  Guest() : memory_(kBase, kSize) { memory_.set_observer(this); }
+
+  bool stores_byte(uint64_t user) { return memory_.store(user, uint8_t{7}); }
+  bool loads_word(uint64_t user) {
+    uint64_t word = 0;
+    return memory_.load(user, word);
+  }
+
+  GuestMemory memory_;
+  std::vector<std::pair<uint64_t, uint32_t>> stores_;
+
+ private:
+  void on_store(uint64_t user, uint32_t len) override { stores_.emplace_back(user, len); }
+};
+
+TEST_F(Guest, FirstAndLastByteAreMemory) {
+  EXPECT_TRUE(stores_byte(kBase));
+  EXPECT_TRUE(stores_byte(kBase + kSize - 1));
+  EXPECT_TRUE(loads_word(kBase + kSize - 8));
+}
+
+TEST_F(Guest, BytesOutsideAreNot) {
+  EXPECT_FALSE(stores_byte(kBase - 1));
+  EXPECT_FALSE(stores_byte(kBase + kSize));
+  EXPECT_FALSE(loads_word(kBase + kSize - 7));
+  EXPECT_FALSE(loads_word(UINT64_MAX - 3));
+  EXPECT_FALSE(loads_word(0));
+  EXPECT_TRUE(memory_.view(kBase + kSize - 1, 2).empty());
+}
+
+TEST_F(Guest, LengthsNearTheEndOfTheAddressSpaceDoNotWrap) {
+  EXPECT_FALSE(memory_.mapped(kBase, UINT64_MAX));
+  EXPECT_FALSE(memory_.mapped(kBase + 1, kSize));
+  EXPECT_TRUE(memory_.mapped(kBase, kSize));
+}
+
+TEST_F(Guest, WhatTheDeviceStoresIsReadBack) {
+  ASSERT_TRUE(memory_.store(kBase + 6, uint32_t{0xdeadbeef}));
+  uint32_t value = 0;
+  ASSERT_TRUE(memory_.load(kBase + 6, value));
+  EXPECT_EQ(value, 0xdeadbeefu);
+  EXPECT_EQ(memory_.bytes()[6], 0xef);  // little-endian
+}
+
+TEST_F(Guest, EachDeviceStoreIsToldOnceAndInOrder) {
+  ASSERT_TRUE(memory_.store(kBase + 4, uint16_t{1}));
+  ASSERT_TRUE(memory_.store(kBase + 2, uint32_t{2}));
+  ASSERT_FALSE(memory_.store(kBase - 2, uint32_t{2}));
+  memory_.guest_store(100, 4)[0] = 1;
+  const std::vector<std::pair<uint64_t, uint32_t>> expected = {{kBase + 4, 2}, {kBase + 2, 4}};
+  EXPECT_EQ(stores_, expected);
+}
+
+TEST_F(Guest, ResetZeroesWhatEitherSideTouched) {
+  ASSERT_TRUE(memory_.store(kBase + GuestMemory::kPage - 1, uint16_t{0xffff}));  // two pages
+  memory_.guest_store(kSize - 1, 1)[0] = 9;
+  memory_.reset();
+  EXPECT_TRUE(std::all_of(memory_.bytes().begin(), memory_.bytes().end(),
+                          [](uint8_t byte) { return byte == 0; }));
+}
+
+TEST_F(Guest, AStorePastTheAccessorIsFoundInUntouchedPages) {
+  memory_.guest_store(0, 1)[0] = 1;
+  EXPECT_EQ(memory_.find_foreign_store(), -1);
+  const_cast<uint8_t*>(memory_.bytes().data())[3 * GuestMemory::kPage + 5] = 1;
+  EXPECT_EQ(memory_.find_foreign_store(), 3 * GuestMemory::kPage + 5);
+}
+
+#ifdef VA_HAS_ASAN
+TEST_F(Guest, TheBytesOnEitherSideAreMarkedUntouchable) {
+  const uint8_t* first = memory_.bytes().data();
+  EXPECT_TRUE(__asan_address_is_poisoned(first - 1));
+  EXPECT_FALSE(__asan_address_is_poisoned(first));
+  EXPECT_FALSE(__asan_address_is_poisoned(first + kSize - 1));
+  EXPECT_TRUE(__asan_address_is_poisoned(first + kSize));
+}
+#endif
+
+// ---- the memory table -----------------------------------------------------------------------
+
+class Table : public ::testing::Test {
+ protected:
+  // Segments as "user+len" in order, or the errno.
+  std::vector<std::pair<uint64_t, uint32_t>> translated(uint64_t gpa, uint32_t len) {
+    std::array<Segment, 3> out;
+    const int n = table_.translate(gpa, len, out);
+    error_ = n < 0 ? -n : 0;
+    std::vector<std::pair<uint64_t, uint32_t>> segments;
+    for (int i = 0; i < n; ++i) segments.emplace_back(out[i].user, out[i].len);
+    return segments;
+  }
+  int refusal(uint64_t gpa, uint32_t len) {
+    translated(gpa, len);
+    return error_;
+  }
+  using Segments = std::vector<std::pair<uint64_t, uint32_t>>;
+
+  MemTable table_;
+  int error_ = 0;
+};
+
+TEST_F(Table, AnEmptyTableMapsNothing) {
+  EXPECT_EQ(refusal(0, 1), EFAULT);
+  EXPECT_EQ(translated(0, 0), Segments{});
+}
+
+TEST_F(Table, OneRegionMapsItsBytesAndNoOther) {
+  table_.add({0x1000, 0x100, 0x8000});
+  EXPECT_EQ(translated(0x1000, 0x100), (Segments{{0x8000, 0x100}}));
+  EXPECT_EQ(translated(0x10ff, 1), (Segments{{0x80ff, 1}}));
+  EXPECT_EQ(refusal(0x10ff, 2), EFAULT);
+  EXPECT_EQ(refusal(0xfff, 1), EFAULT);
+  EXPECT_EQ(refusal(0xfff, 2), EFAULT);
+}
+
+TEST_F(Table, ARangeOverTouchingRegionsIsSplit) {
+  table_.add({0x2000, 0x100, 0x9000});
+  table_.add({0x1f00, 0x100, 0xa000});
+  EXPECT_EQ(translated(0x1ffe, 4), (Segments{{0xa0fe, 2}, {0x9000, 2}}));
+}
+
+TEST_F(Table, AHoleInTheMiddleIsAFault) {
+  table_.add({0x1000, 0x100, 0x8000});
+  table_.add({0x1101, 0x100, 0x9000});
+  EXPECT_EQ(refusal(0x10f0, 0x20), EFAULT);
+}
+
+TEST_F(Table, WhereRegionsOverlapTheLowestWins) {
+  table_.add({0x1080, 0x100, 0x9000});
+  table_.add({0x1000, 0x100, 0x8000});
+  EXPECT_EQ(translated(0x1080, 0x81), (Segments{{0x8080, 0x80}, {0x9080, 1}}));
+}
+
+TEST_F(Table, TheLastByteOfTheAddressSpaceIsAnAddress) {
+  table_.add({UINT64_MAX - 0xff, 0x100, 0x8000});
+  EXPECT_EQ(translated(UINT64_MAX, 1), (Segments{{0x80ff, 1}}));
+  EXPECT_EQ(refusal(UINT64_MAX, 2), EFAULT);
+}
+
+TEST_F(Table, MoreSegmentsThanRoomIsNoBufs) {
+  for (uint64_t i = 0; i < 4; ++i) table_.add({0x1000 + i, 1, 0x8000 + 16 * i});
+  EXPECT_EQ(translated(0x1000, 3).size(), 3u);
+  EXPECT_EQ(refusal(0x1000, 4), ENOBUFS);
+}
+
+}  // namespace
+}  // namespace va
