@@ -234,7 +234,7 @@ def conduct(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
             replay_corpus(course)
         with step("canary: a planted fault that must be caught"):
             course.canary = campaign.canary()
-        with step(f"fuzzing {len(targets)} targets for {args.seconds:.0f} s on {args.jobs} core(s)"):
+        with step(f"fuzzing {len(targets)} targets, {args.seconds:.0f} s, {args.jobs} core(s)"):
             fuzz(course, targets, seed)
         with step("minimising the corpus"):
             programs = {

@@ -58,7 +58,8 @@ def run_all(logs: Path) -> str:
             log = logs / f"docs-{Path(path).stem.lower()}-{block.line}.log"
             done = run(["bash", "-euo", "pipefail", "-c", block.script], log, limit_s=600)
             where = f"{path}:{block.line}"
-            print(f"   {where:22} {done.seconds:6.1f} s  {block.script.splitlines()[0]}", flush=True)
+            first = block.script.splitlines()[0]
+            print(f"   {where:22} {done.seconds:6.1f} s  {first}", flush=True)
             if done.code != block.code:
                 wrong.append(f"{where}: exit {done.code}, expected {block.code}\n{done.tail()}")
     if wrong:

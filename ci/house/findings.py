@@ -1,7 +1,7 @@
 """Findings: an input that a target stopped at becomes a small program with a rule, on disk.
 
-An input is on disk before anybody judges it (libFuzzer writes it to out/findings/untriaged), and it
-leaves that folder only when its finding is written, so that a campaign that is killed loses nothing.
+An input is on disk before anybody judges it (libFuzzer writes it to out/findings/untriaged), and
+it leaves that folder only when its finding is written: a campaign that is killed loses nothing.
 """
 
 from __future__ import annotations

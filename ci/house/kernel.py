@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 import tomllib
 from collections import Counter
@@ -50,11 +49,18 @@ class Said:
 
 def foreign_operations() -> frozenset[str]:
     """Names of the operations that the kernel cannot execute, as the tool's table says."""
-    text = tool.text_of(["ops", "--json"])
-    if text is None:
-        raise Broken("vassay ops --json failed")
-    rows = json.loads(text)["ops"]
-    return frozenset(row["name"] for row in rows if DEVICE not in row["devices"])
+    text = tool.text_of(["ops"])
+    if not text:
+        raise Broken("vassay ops says nothing")
+    foreign = set()
+    name = ""
+    for line in text.splitlines():
+        words = line.split()
+        if words and not line.startswith(" "):
+            name = words[0]
+        elif words[:1] == ["devices"] and DEVICE not in words[1:]:
+            foreign.add(name)
+    return frozenset(foreign)
 
 
 def is_shaped(path: Path, foreign: frozenset[str]) -> bool:

@@ -1,4 +1,4 @@
-"""Results below out/: written by rename, so that a file is whole or absent, and guarded by a lock."""
+"""Results below out/: written by rename, so a file is whole or absent, and guarded by a lock."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ class Lock:
             fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self.file.seek(0)
-            raise Broken(f"another one runs in this checkout (process {self.file.read()})") from None
+            owner = self.file.read()
+            raise Broken(f"another one runs in this checkout (process {owner})") from None
         self.file.truncate(0)
         self.file.write(str(os.getpid()))
         self.file.flush()

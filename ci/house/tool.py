@@ -86,7 +86,12 @@ def judged(case: dict[str, Any], device: str) -> Judged:
 
 def run(paths: list[Path], device: str, limit_s: float = 60.0) -> list[Judged]:
     """`vassay run --json` on a few cases."""
-    command = [vassay(), "run", "--json", "--device", device, *map(str, paths)]
+    return run_with(vassay(), list(map(str, paths)), device, limit_s)
+
+
+def run_with(binary: str, cases: list[str], device: str, limit_s: float) -> list[Judged]:
+    """The same with another build of the tool; `cases` as it takes them."""
+    command = [binary, "run", "--json", "--device", device, *cases]
     try:
         done = subprocess.run(
             command, cwd=ROOT, capture_output=True, text=True, timeout=limit_s, check=False

@@ -17,7 +17,8 @@ from tree import Problem, Tree, plant
 STANDARD = frozenset(
     "algorithm any array atomic bit bitset cassert cctype cerrno charconv climits compare "
     "concepts cstdarg cstddef cstdint cstdio cstdlib cstring deque exception forward_list fstream "
-    "functional initializer_list iomanip iosfwd iostream istream iterator limits list map memory new numeric "
+    "functional initializer_list iomanip iosfwd iostream istream iterator limits list map memory "
+    "new numeric "
     "optional ostream queue set span sstream stack stdexcept streambuf string string_view tuple "
     "type_traits typeinfo utility variant vector version".split()
 )

@@ -12,7 +12,7 @@ from tree import Problem, Tree, plant
 
 # Spelt in two halves, so that this file passes too.
 FORBIDDEN: list[tuple[re.Pattern[str], str]] = [
-    (re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b"), "finish it, or leave it out"),
+    (re.compile(r"\b(TO" r"DO|FIX" r"ME|HA" r"CK)\b"), "finish it, or leave it out"),
     (re.compile(r"(?<![\w.])/(wo" r"rk|ho" r"me|ro" r"ot|t" r"mp)/"), "a path of one machine"),
     (re.compile(r"\.\./sha" r"red\b"), "a path outside the project"),
     (re.compile(r"\b(regis" r"try\.npmjs|py" r"pi\.org|deb\.deb" r"ian)\b"), "a host's name"),

@@ -1,0 +1,181 @@
+"""One planted bug at a time: a patched unit, a small link, its rule's cases.
+
+A specimen is fuzzers/specimens/<id>.patch beside <id>.toml: `id`, `origin`, `symptom`, `rule` (the
+one that must catch it) and, where they differ from what the rule's id finds, `cases` and `device`.
+The engine's own checks go on instead of aborting, so that the oracle is put to the proof.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from house import tool
+from house.build import bin_dir, relative
+from house.shell import ROOT, Broken, Done, run
+
+FOLDER = ROOT / "fuzzers" / "specimens"
+BUILD = ROOT / "build" / "specimens"
+DEV = ROOT / "build" / "dev"
+GOES_ON = FOLDER / "check_goes_on.cc"
+CHECK = "harness/base/check.cc"
+_TOUCHES = re.compile(r"^\+\+\+ b/(\S+)", re.M)
+
+
+class Survived(Exception):
+    """A planted bug that its rule does not catch; the text says how it went."""
+
+
+@dataclass(frozen=True)
+class Specimen:
+    id: str
+    rule: str
+    symptom: str
+    cases: tuple[str, ...]
+    devices: tuple[str, ...]
+    patch: Path
+    touches: tuple[str, ...]
+
+
+def load() -> list[Specimen]:
+    found = []
+    for path in sorted(FOLDER.glob("*.toml")):
+        try:
+            data = tomllib.loads(path.read_text(encoding="utf-8"))
+            patch = path.with_suffix(".patch")
+            rule = str(data["rule"])
+            device = data.get("device")
+            found.append(Specimen(
+                str(data["id"]), rule, str(data["symptom"]),
+                tuple(map(str, data.get("cases", [rule]))),
+                (str(device),) if device else ("reference:arrival", "reference:inorder"),
+                patch, tuple(_TOUCHES.findall(patch.read_text(encoding="utf-8"))),
+            ))  # fmt: skip
+        except (KeyError, tomllib.TOMLDecodeError, FileNotFoundError) as error:
+            raise Broken(f"{relative(path)}: {error}") from error
+    if not found:
+        raise Broken("fuzzers/specimens holds no specimen")
+    return found
+
+
+def does_not_apply(item: Specimen) -> str | None:
+    done = subprocess.run(
+        ["git", "apply", "--check", str(item.patch)], cwd=ROOT, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    if done.returncode == 0:
+        return None
+    complaint = (done.stderr.strip().splitlines() or ["git apply failed"])[0]
+    return f"{item.id}: does not apply: {complaint}"
+
+
+def _patched_sources(item: Specimen, folder: Path) -> None:
+    """A copy of the sources with the bug in it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(ROOT / "harness", folder / "harness")
+    done = subprocess.run(
+        ["git", "apply", str(item.patch)], cwd=folder, capture_output=True, text=True, check=False,
+        # The copy lies in a checkout, which git must not take for the one to patch.
+        env={"PATH": "/usr/bin:/bin", "GIT_CEILING_DIRECTORIES": str(folder.parent)},
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise Survived(f"does not apply: {done.stderr.strip().splitlines()[0]}")
+
+
+def _units(item: Specimen) -> list[dict[str, str]]:
+    """Compile commands of the units that the patch reaches, also through a header."""
+    commands = json.loads((DEV / "compile_commands.json").read_text())
+    by_output = {entry["output"]: entry for entry in commands}
+    reached = {
+        entry["output"] for entry in commands
+        if str(Path(entry["file"]).relative_to(ROOT)) in (*item.touches, CHECK)
+    }  # fmt: skip
+    headers = {str(ROOT / path) for path in item.touches if path.endswith(".h")}
+    if headers:
+        listed = subprocess.run(
+            ["ninja", "-C", str(DEV), "-t", "deps"], capture_output=True, text=True, check=True
+        ).stdout
+        output = ""
+        for line in listed.splitlines():
+            if line and not line.startswith(" "):
+                output = line.split(":")[0]
+            elif str((DEV / line.strip()).resolve()) in headers and output in by_output:
+                reached.add(output)
+    return [
+        by_output[output] for output in sorted(reached)
+        if not output.endswith("_test.cc.o") and "/fuzzers/" not in by_output[output]["file"]
+    ]  # fmt: skip
+
+
+def _compile(item: Specimen, folder: Path) -> list[Path]:
+    objects = []
+    for number, entry in enumerate(_units(item)):
+        words = shlex.split(entry["command"])
+        source = Path(entry["file"]).relative_to(ROOT)
+        target = folder / f"{number}-{source.stem}.o"
+        replaced = GOES_ON if str(source) == CHECK else folder / source
+        command = []
+        skip = False
+        for word in words:
+            if skip:
+                skip = False
+            elif word in ("-o", "-c"):
+                skip = True
+            elif word not in ("-O2", "-Werror"):
+                command.append(word.replace(str(ROOT / "harness"), str(folder / "harness")))
+        command += ["-O1", "-o", str(target), "-c", str(replaced)]
+        _must(run(command, folder / f"{target.stem}.log"), "does not compile")
+        objects.append(target)
+    return objects
+
+
+def _must(done: Done, what: str) -> None:
+    if done.code != 0:
+        raise Broken(f"{what}; see {relative(done.log)}\n{done.tail(5)}")
+
+
+def build(item: Specimen) -> Path:
+    """The tool with the bug in it. Patched units stand before the libraries, so they win."""
+    folder = BUILD / item.id
+    _patched_sources(item, folder)
+    objects = _compile(item, folder)
+    wanted = relative(bin_dir("dev") / "vassay").removeprefix("build/dev/")
+    listed = subprocess.run(
+        ["ninja", "-C", str(DEV), "-t", "commands", wanted], capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    link = listed.stdout.splitlines()[-1]
+    binary = folder / "vassay"
+    words = " ".join(map(str, objects))
+    link = link.replace(f"-o {wanted}", f"{words} -o {binary}")
+    command = ["bash", "-c", f"cd {shlex.quote(str(DEV))} && {link}"]
+    _must(run(command, folder / "link.log"), f"{item.id} does not link")
+    return binary
+
+
+def kill(item: Specimen) -> str:
+    """How it was caught; raises Survived if it was not."""
+    clean = tool.vassay()
+    binary = str(build(item))
+    seen: list[str] = []
+    caught = ""
+    for device in item.devices:
+        for judged in tool.run_with(binary, list(item.cases), device, 120):
+            rules = [said.rule for said in judged.said if said.verdict in tool.BAD]
+            if item.rule in rules and not caught:
+                caught = f"{item.rule} on {device}, {judged.case}"
+            seen += rules
+        for judged in tool.run_with(clean, list(item.cases), device, 120):
+            if judged.bad:
+                raise Survived(f"{judged.case} breaks {judged.rule} on the engine as it is")
+    if not caught:
+        others = ", ".join(sorted(set(seen))) or "nothing"
+        raise Survived(f"{item.rule} did not speak; what did: {others}")
+    shutil.rmtree(BUILD / item.id, ignore_errors=True)
+    return caught
