@@ -137,8 +137,10 @@ def recheck(path: Path) -> Finding | None:
     rule = path.parent.name
     if path.suffix != ".vq":
         target = path.suffix[1:]
-        return Finding(rule, path.stem, path, target, target, "ROBUSTNESS",
-                       "an earlier campaign's input; run the target on it", False, True)  # fmt: skip
+        summary = "an earlier campaign's input; run the target on it"
+        return Finding(
+            rule, path.stem, path, target, target, "ROBUSTNESS", summary, False, earlier=True
+        )
     said = _reproduce(path)
     if said is None:
         return None
