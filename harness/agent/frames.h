@@ -4,8 +4,7 @@
 //                                        type: u8 (FrameType)
 //   hello   := protocol:u32 features:u64 backend_features:u64 zerocopy:u8 release:rest
 //   run     := budget:u32 program:rest   the Program's byte form (prog/encode.h)
-//   result  := trace:rest                the Trace's byte form (below)
-//   trace   := count:u32 event*
+//   result  := count:u32 event*           last_result: the same, and the guest cannot go on
 //   event   := kind:u8 queue:u8 op:u32 mask:u8 (u64 per bit set in mask, lowest first)
 //
 // Agent to host: hello once, heartbeat every second, result or error for each run. Host to agent:
@@ -32,6 +31,7 @@ enum class FrameType : uint8_t {
   kResult = 3,
   kHeartbeat = 4,
   kError = 5,  // payload: one sentence; the agent cannot go on
+  kLastResult = 6,
 };
 
 // The largest payload either side accepts. A trace of the largest program that is ever sent

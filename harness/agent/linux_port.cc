@@ -78,20 +78,21 @@ void LinuxPort::finish() {
     rest();
   }
   settle();
-  if (control_.busy()) {
-    broken("a control call did not return although nothing is held");
-    return;
-  }
-  close_device();
+  stuck_ = control_.busy();
+  if (!stuck_) close_device();
 }
 
 void LinuxPort::close_device() {
   if (!device_.valid()) return;
   const int fd = std::exchange(device_, Fd()).release();
   control_.start([fd] { return CallResult{::close(fd) < 0 ? errno : 0, 0}; }, false);
-  if (!control_.wait()) return broken("the close did not return although nothing is held");
-  control_.take();
   open_ = false;
+  stuck_ = !control_.wait();
+  if (stuck_) {
+    trace_->add(op_, EventKind::kBusy, kTx);
+  } else {
+    control_.take();
+  }
 }
 
 void LinuxPort::broken(const std::string& why) {
@@ -114,7 +115,7 @@ std::span<uint8_t> LinuxPort::store(uint32_t offset, uint32_t len) {
 }
 
 void LinuxPort::execute(const Op& op) {
-  if (!usable()) return;
+  if (!problem_.empty()) return;
   if (op_info(op.code).is_control) {
     control(op);
     return rest();

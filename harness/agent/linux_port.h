@@ -44,10 +44,12 @@ class LinuxPort : public Port {
   uint64_t acked_features() const override { return acked_features_; }
   void finish() override;
 
-  // False once the device cannot be brought back to a clean state (a control call never returned,
-  // a packet never left): the guest must be started anew. problem() says why.
-  bool usable() const { return problem_.empty(); }
+  // Not empty once the agent's own means failed (a packet never left its plug): the trace is of no
+  // use and the guest must be started anew.
   const std::string& problem() const { return problem_; }
+  // True once a control call did not return although nothing is held: the trace says so, and the
+  // guest must be started anew.
+  bool stuck() const { return stuck_; }
 
  private:
   static constexpr size_t kMaxQueued = 8;  // control calls behind one that waits
@@ -109,6 +111,7 @@ class LinuxPort : public Port {
   Trace* trace_ = nullptr;
   uint32_t op_ = 0;
   std::string problem_;
+  bool stuck_ = false;
 
   Fd device_;
   Fd not_event_;       // /dev/null: a file that is neither an eventfd nor a socket

@@ -56,10 +56,10 @@ void serve(Channel& channel, LinuxPort& port) {
     const auto budget = load_le<uint32_t>(payload.data());
     decode(payload.subspan(sizeof(uint32_t)), program);
     runner.run(program, budget, trace);
+    if (!port.problem().empty()) give_up(channel, port.problem());
     answer.clear();
     encode_events(trace, answer);
-    if (!channel.send(FrameType::kResult, answer)) return;
-    if (!port.usable()) give_up(channel, port.problem());
+    if (!channel.send(port.stuck() ? FrameType::kLastResult : FrameType::kResult, answer)) return;
   }
 }
 
