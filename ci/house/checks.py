@@ -53,6 +53,13 @@ def lint() -> str:
     return "clean"
 
 
+def commands() -> str:
+    """Tests of the commands in ci/ themselves."""
+    command = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "ci"]
+    done = run(command, LOGS / "commands.log", limit_s=300)
+    return expect(done, "tests of ci/").tail(1).strip("= ")
+
+
 def _verdicts(log: Path) -> tuple[int, str]:
     """How many cases a `--json` run judged, and its text for comparison."""
     text = log.read_text(encoding="utf-8")
