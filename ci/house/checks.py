@@ -90,6 +90,28 @@ def corpus() -> str:
     return f"{count} programs, 2 policies, 2 runs and 2 compilers: equal traces"
 
 
+def digests(repeat: int) -> str:
+    """Traces from both compilers, with and without sanitizers and coverage instrumentation."""
+    paths = [str(path.relative_to(ROOT)) for path in cases()]
+    texts = {}
+    for preset in ("dev", "asan-ubsan", "libfuzzer"):
+        binary = bin_dir(preset) / "va_digest"
+        log = LOGS / f"digest-{preset}.txt"
+        done = run([str(binary), "--repeat", str(repeat), *paths], log, limit_s=900)
+        texts[preset] = expect(done, f"va_digest of {preset}").text
+    for preset, text in texts.items():
+        if text != texts["dev"]:
+            raise Failed(f"presets dev and {preset} give different traces (compare {LOGS})")
+    return f"{len(paths)} programs, {repeat} times, 2 policies, 3 builds: equal traces"
+
+
+def generated(programs: int) -> str:
+    """Programs that keep all of the driver's duties, on both policies: no verdict but PASS."""
+    command = [str(bin_dir("dev") / "va_soak"), str(programs)]
+    done = run(command, LOGS / "generated.log", limit_s=7200)
+    return expect(done, f"{programs} conforming programs").tail(1)
+
+
 def conformance(device: str, *extra: str) -> str:
     name = re.sub(r"\W", "-", device)
     command = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "conformance",

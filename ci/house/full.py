@@ -11,7 +11,6 @@ from house.checks import LOGS, expect, tool
 from house.shell import JOBS, ROOT, run
 from house.stages import Failed, Stage
 
-GENERATED = 1_000_000
 REPLAYED = 10_000_000
 
 
@@ -38,13 +37,6 @@ def coverage() -> str:
               "-ignore-filename-regex=_test[.]cc|/usr/"]  # fmt: skip
     done = expect(run(report, LOGS / "coverage.log"), "llvm-cov")
     return done.tail(1)
-
-
-def generated(policy: str) -> str:
-    """Programs that keep all of the driver's duties: no verdict but PASS."""
-    command = [tool(), "run", "--device", f"reference:{policy}", f"--generate={GENERATED}"]
-    done = run(command, LOGS / f"generated-{policy}.log", limit_s=7200)
-    return expect(done, f"{GENERATED} conforming programs on reference:{policy}").tail(1)
 
 
 def replay() -> str:
@@ -102,10 +94,8 @@ STAGES = (
           partial(checks.conformance, "kernel:6.12"), ("build",), full=True),
     Stage("kernel-copy", "cases on the kernel's batched copy path",
           partial(checks.conformance, "kernel:6.1,zerocopy=off"), ("build",), full=True),
-    Stage("generated-arrival", "a million conforming programs",
-          partial(generated, "arrival"), ("build",), full=True),
-    Stage("generated-inorder", "a million conforming programs",
-          partial(generated, "inorder"), ("build",), full=True),
+    Stage("generated-million", "conforming programs, a million",
+          partial(checks.generated, 1_000_000), ("build",), full=True),
     Stage("replay", "ten million runs, memory flat", replay, ("build",), full=True),
     Stage("afl", "the second engine", afl, ("build",), full=True),
 )  # fmt: skip
