@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/bytes.h"
+#include "prog/validate.h"
 #include "prog/wire.h"
 
 namespace va {
@@ -32,21 +33,6 @@ size_t decode_op(const uint8_t* at, const WireTable& table, Op& op) {
     op.arg[i] = operand.modulo == 0 ? value : value % operand.modulo;
   }
   return record.has_segs ? record.size + decode_segs(at + record.size, op) : record.size;
-}
-
-// A valid Program has its repeats balanced and not nested; what is not becomes a nop.
-void balance_repeats(Program& program) {
-  Op* open = nullptr;
-  for (Op& op : program.ops) {
-    if (op.code != Opcode::kRepeat && op.code != Opcode::kEnd) continue;
-    const bool opens = op.code == Opcode::kRepeat;
-    if (opens != (open == nullptr)) {
-      op = Op{};
-      continue;
-    }
-    open = opens ? &op : nullptr;
-  }
-  if (open != nullptr) *open = Op{};
 }
 
 }  // namespace
