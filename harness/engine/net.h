@@ -18,7 +18,7 @@
 // vhost_net_set_backend() in Linux. Such a call returns kPending, and step_pending() finishes it
 // when the time has come; the caller makes no other control call until then.
 //
-// Tested by net_test.cc, and through every case in corpus/.
+// Tested by net_control_test.cc and net_tx_test.cc, and through every case in corpus/.
 #pragma once
 
 #include <array>
