@@ -1,0 +1,248 @@
+// The control plane as the model sees it: what a call that returned 0 has changed. A call that
+// failed has changed nothing, except `vring`, which is several calls.
+#include <algorithm>
+
+#include "oracle/model.h"
+
+namespace va::oracle {
+namespace {
+
+const Op kDefaultVring = [] {
+  Op op;
+  op.code = Opcode::kVring;
+  return op;
+}();
+const Op kDefaultTable = [] {
+  Op op;
+  op.code = Opcode::kSetMemTable;
+  return op;
+}();
+const Op kDefaultBackend = [] {
+  Op op;
+  op.code = Opcode::kBackend;
+  return op;
+}();
+
+bool is_new_peer(const Op& op) {
+  const auto kind = static_cast<BackendKind>(op.arg[0]);
+  return kind == BackendKind::kAsync || kind == BackendKind::kSync;
+}
+
+}  // namespace
+
+// The default set-up supplies the calls that the Program did not make (runner: `vring tx`, then
+// `backend tx async`, unless the operation at hand is a backend call itself).
+void Model::on_setup(const Event& event) {
+  supplied_ = {};
+  supplied_op_ = event.op;
+  size_t n = 0;
+  if (!vring_seen_) supplied_[n++] = &kDefaultVring;
+  if (op(event.op).code != Opcode::kBackend) supplied_[n] = &kDefaultBackend;
+  vring_seen_ = true;
+}
+
+void Model::on_begin(const Event& event) {
+  Call call{&op(event.op), event.op};
+  if (supplied_[0] != nullptr && event.op == supplied_op_) {
+    call.op = supplied_[0];
+    supplied_ = {supplied_[1], nullptr};
+  }
+  calls_.push_back(call);
+  const Op& op = *call.op;
+  if (op.code == Opcode::kVring) {
+    const auto num = static_cast<uint16_t>(op.arg[0]);
+    set_up_view(op.queue % kQueues, num == 0 ? kDefaultNum : num, static_cast<uint16_t>(op.arg[1]),
+                call.index);
+  }
+  if (op.code == Opcode::kBackend) {
+    QueueModel& q = queue(op.queue);
+    q.starting = true;
+    q.swap_mark = q.submissions.size();
+  }
+}
+
+// All calls of a Program come from one thread: they return in the order in which they were made.
+Call Model::take_call() {
+  if (calls_.empty()) return {};
+  const Call call = calls_.front();
+  calls_.erase(calls_.begin());
+  return call;
+}
+
+void Model::on_done(const Event& event) {
+  const Call call = take_call();
+  if (call.op == nullptr) return;
+  const Op& op = *call.op;
+  if (op.code == Opcode::kBackend) queue(op.queue).starting = false;
+  if (event.arg[0] == 0) {
+    finish_call(op, call.index);
+  } else if (op.code == Opcode::kVring) {
+    queue(op.queue);
+    for (const Queue each : live_) queues_[each].duty.breach(kStableRing, call.index);
+  }
+}
+
+void Model::finish_call(const Op& op, uint32_t index) {
+  QueueModel& q = queue(op.queue);
+  const bool fresh = static_cast<FdKind>(op.arg[0]) == FdKind::kFresh;
+  switch (op.code) {
+    case Opcode::kVring:
+      set_vring(op, index);
+      break;
+    case Opcode::kBackend:
+      set_backend(op, index);
+      break;
+    case Opcode::kSetFeatures:
+      set_features(op.arg[0], index);
+      break;
+    case Opcode::kSetMemTable:
+      set_mem_table(op, index);
+      break;
+    case Opcode::kSetVringNum:
+      q.device_num = static_cast<uint32_t>(op.arg[0]);
+      break;
+    case Opcode::kSetVringBase:
+      q.device_base = op.arg[0];
+      q.base_told = true;
+      break;
+    case Opcode::kSetVringAddr: {
+      const std::array<uint64_t, 3> addr = {op.arg[0], op.arg[1], op.arg[2]};
+      if (q.running() && addr != q.device_addr) q.duty.breach(kStableRing, index);
+      q.device_addr = addr;
+      break;
+    }
+    case Opcode::kSetVringKick:
+      q.has_kick = fresh;
+      break;
+    case Opcode::kSetVringCall:
+      q.has_call = fresh;
+      q.call_exempt = true;
+      q.call_replaced = q.running();
+      note_toggle(q);
+      break;
+    case Opcode::kResetOwner:
+    case Opcode::kRelease:
+      for (const Queue queue : live_) {
+        stop(queues_[queue], op.code == Opcode::kRelease ? Stop::kRelease : Stop::kResetOwner);
+        queues_[queue].device_num = 0;
+        queues_[queue].device_addr = {};
+        queues_[queue].device_base = 0;
+        queues_[queue].base_told = true;
+        queues_[queue].has_call = queues_[queue].has_kick = false;
+      }
+      features_ = 0;
+      table_set_ = false;
+      break;
+    default:
+      break;
+  }
+}
+
+void Model::set_features(uint64_t features, uint32_t index) {
+  const uint64_t changed = (features ^ features_) & ~kBitLogAll;
+  features_ = features;
+  if (changed == 0) return;
+  // Features are negotiated before buffers are (VIRTIO 1.2, 3.1.1); LOG_ALL is the host's.
+  for (const Queue queue : live_) {
+    QueueModel& q = queues_[queue];
+    if (q.running() || !q.order.empty()) q.duty.breach(kStableRing, index);
+  }
+}
+
+void Model::set_vring(const Op& op, uint32_t index) {
+  QueueModel& q = queue(op.queue);
+  set_features(feature_bits(op.arg[2]), index);
+  q.device_num = q.num;
+  q.device_base = q.exposed;
+  q.base_told = true;
+  q.device_addr = {user_of(q.ring.desc), user_of(q.ring.avail), user_of(q.ring.used)};
+  q.has_call = q.has_kick = true;
+  if (!table_set_) set_mem_table(kDefaultTable, index);
+}
+
+void Model::set_backend(const Op& op, uint32_t index) {
+  QueueModel& q = queue(op.queue);
+  if (static_cast<BackendKind>(op.arg[0]) == BackendKind::kNone) {
+    stop(q, Stop::kBackend);
+    return;
+  }
+  if (!is_new_peer(op)) return;
+  check_start(op.queue % kQueues, index);
+  q.stop = Stop::kRunning;
+  q.started_at = q.exposed;
+  q.kicked_since_start = q.avail_event_seen = q.base_told = false;
+  q.call_exempt = true;
+  q.congested = q.link_down = false;  // of a peer that is gone
+}
+
+// A device that starts on another ring than the driver's, or at another place in it, cannot be held
+// to anything.
+void Model::check_start(Queue queue, uint32_t index) {
+  QueueModel& q = queues_[queue];
+  const std::array<uint64_t, 3> addr = {user_of(q.ring.desc), user_of(q.ring.avail),
+                                        user_of(q.ring.used)};
+  bool agrees = q.device_num == q.num && q.device_addr == addr;
+  if (q.base_told) agrees = agrees && q.device_base == q.used_idx;
+  const bool forgot = q.stop == Stop::kResetOwner || q.stop == Stop::kRelease;
+  if (forgot && q.outstanding != 0) agrees = false;
+  if (!agrees) q.duty.breach(kStableRing, index);
+}
+
+void Model::stop(QueueModel& q, Stop why) {
+  if (q.stop == Stop::kNeverStarted) return;
+  q.stop = why;
+  q.stop_settled = false;
+  q.in_flight_at_stop = q.held;
+}
+
+// ---- memory table ----------------------------------------------------------------------------
+
+void Model::set_mem_table(const Op& op, uint32_t index) {
+  table_set_ = true;
+  table_.clear();
+  const uint64_t limit = op.arg[0] == 0 ? staged_regions_.size() : op.arg[0] - 1;
+  uint64_t covered = 0;
+  bool plain = true;
+  for (uint64_t i = 0; i < std::min<uint64_t>(limit, staged_regions_.size()); ++i) {
+    if ((staged_ >> i & 1) == 0) continue;
+    const Region& r = staged_regions_[i];
+    table_.push_back(r);
+    const bool one_half = in_arena(r.gpa, r.size) && r.size != 0 &&
+                          (r.gpa - kArenaGpa) / kHalf == (r.gpa - kArenaGpa + r.size - 1) / kHalf;
+    plain = plain && one_half && r.user == user_of(r.gpa);
+    covered += r.size;
+    for (size_t k = 0; plain && k + 1 < table_.size(); ++k) {
+      plain = r.gpa >= table_[k].gpa + table_[k].size || table_[k].gpa >= r.gpa + r.size;
+    }
+  }
+  const bool default_table = op.arg[0] == 0 && staged_ == 0;
+  plain_table_ = default_table || (plain && covered == kArenaSize);
+  if (plain_table_) return;
+  for (const Queue queue : live_) {
+    QueueModel& q = queues_[queue];
+    if (q.outstanding != 0) q.duty.breach(kStableRing, index);
+  }
+}
+
+uint32_t Model::mapped(uint64_t gpa, uint64_t len) const {
+  if (gpa + len < gpa) return kMapped;
+  if (plain_table_) return in_arena(gpa, len) ? 0 : kMapped;
+  while (len != 0) {
+    const Region* in = nullptr;
+    for (const Region& region : table_) {
+      if (gpa - region.gpa >= region.size) continue;
+      if (in != nullptr) return kKnown;  // overlapping regions: the device may take either
+      in = &region;
+    }
+    if (in == nullptr) return kMapped;
+    if (!in_arena(gpa, 1)) return kMapped;
+    const uint64_t in_half = kHalf - (gpa - kArenaGpa) % kHalf;
+    const uint64_t n = std::min({len, in->size - (gpa - in->gpa), in_half});
+    if (in->user + (gpa - in->gpa) != user_of(gpa)) return kKnown;  // not the guest's own bytes
+    gpa += n;
+    len -= n;
+  }
+  return 0;
+}
+
+}  // namespace va::oracle

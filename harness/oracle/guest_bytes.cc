@@ -1,0 +1,134 @@
+#include "oracle/guest_bytes.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/bytes.h"
+#include "prog/layout.h"
+
+namespace va::oracle {
+namespace {
+
+// The part of [gpa, gpa + len) that lies in the arena, as offsets from its first GPA.
+struct Part {
+  uint32_t from = 0;
+  uint32_t to = 0;
+  uint64_t skipped = 0;  // bytes before it
+};
+Part part_of(uint64_t gpa, uint64_t len) {
+  constexpr uint64_t kEnd = kArenaGpa + kArenaSize;
+  if (gpa >= kEnd || len == 0) return {};
+  const uint64_t end = len > kEnd - gpa ? kEnd : gpa + len;
+  if (end <= kArenaGpa) return {};
+  const uint64_t from = std::max(gpa, kArenaGpa);
+  return {static_cast<uint32_t>(from - kArenaGpa), static_cast<uint32_t>(end - kArenaGpa),
+          from - gpa};
+}
+
+}  // namespace
+
+GuestBytes::GuestBytes()
+    : bytes_(kArenaSize),
+      stored_(kArenaSize / kGranule),
+      payload_(kArenaSize / kBlock),
+      owner_(kArenaSize / kGranule) {}
+
+void GuestBytes::begin() {
+  if (clock_ > 0xf0000000u) {
+    std::fill(stored_.begin(), stored_.end(), 0u);
+    std::fill(payload_.begin(), payload_.end(), 0u);
+    clock_ = 0;
+  }
+  clock_ += 2;
+  start_ = clock_;
+}
+
+bool GuestBytes::granule_known(uint32_t granule) const {
+  const uint32_t frame = payload_[granule * kGranule / kBlock];
+  return frame < start_ || stored_[granule] >= frame;
+}
+
+// The granule's bytes, zeroed if they are another Program's. A partial store leaves a granule that
+// is payload what it is.
+uint8_t* GuestBytes::fresh(uint32_t granule, bool whole) {
+  uint8_t* at = bytes_.data() + size_t{granule} * kGranule;
+  if (stored_[granule] < start_) std::memset(at, 0, kGranule);
+  if (whole || granule_known(granule)) stored_[granule] = clock_;
+  return at;
+}
+
+void GuestBytes::store(uint64_t gpa, const void* bytes, uint64_t len) {
+  const Part part = part_of(gpa, len);
+  const auto* from = static_cast<const uint8_t*>(bytes) + part.skipped;
+  for (uint32_t at = part.from; at < part.to;) {
+    const uint32_t in = at % kGranule;
+    const uint32_t n = std::min(kGranule - in, part.to - at);
+    std::memcpy(fresh(at / kGranule, n == kGranule) + in, from, n);
+    from += n;
+    at += n;
+  }
+}
+
+void GuestBytes::zero(uint64_t gpa, uint64_t len) {
+  const Part part = part_of(gpa, len);
+  for (uint32_t at = part.from; at < part.to;) {
+    const uint32_t in = at % kGranule;
+    const uint32_t n = std::min(kGranule - in, part.to - at);
+    std::memset(fresh(at / kGranule, n == kGranule) + in, 0, n);
+    at += n;
+  }
+}
+
+// Metadata stored at the same moment counts as newer, so `avail` may name its buffers before or
+// behind its table.
+void GuestBytes::payload(uint64_t gpa, uint64_t len) {
+  const Part part = part_of(gpa, len);
+  if (part.from == part.to) return;
+  const uint32_t last = (part.to - 1) / kBlock;
+  for (uint32_t block = part.from / kBlock; block <= last; ++block) payload_[block] = clock_;
+}
+
+void GuestBytes::load(uint64_t gpa, void* bytes, uint32_t len) const {
+  auto* to = static_cast<uint8_t*>(bytes);
+  const Part part = part_of(gpa, len);
+  if (part.to - part.from != len) std::memset(to, 0, len);
+  to += part.skipped;
+  for (uint32_t at = part.from; at < part.to;) {
+    const uint32_t in = at % kGranule;
+    const uint32_t n = std::min(kGranule - in, part.to - at);
+    if (stored_[at / kGranule] < start_) {
+      std::memset(to, 0, n);
+    } else {
+      std::memcpy(to, bytes_.data() + at, n);
+    }
+    to += n;
+    at += n;
+  }
+}
+
+uint16_t GuestBytes::load16(uint64_t gpa) const {
+  uint8_t two[2];
+  load(gpa, two, 2);
+  return load_le<uint16_t>(two);
+}
+
+bool GuestBytes::known(uint64_t gpa, uint64_t len) const {
+  if (!in_arena(gpa, len)) return false;
+  if (len == 0) return true;
+  const auto from = static_cast<uint32_t>(gpa - kArenaGpa);
+  const auto last = static_cast<uint32_t>(gpa - kArenaGpa + len - 1);
+  for (uint32_t granule = from / kGranule; granule <= last / kGranule; ++granule) {
+    if (!granule_known(granule)) return false;
+  }
+  return true;
+}
+
+uint32_t GuestBytes::owner(uint64_t gpa) const {
+  return in_arena(gpa, 1) ? owner_[(gpa - kArenaGpa) / kGranule] : 0;
+}
+
+void GuestBytes::claim(uint64_t gpa, uint32_t owner) {
+  if (in_arena(gpa, 1)) owner_[(gpa - kArenaGpa) / kGranule] = owner;
+}
+
+}  // namespace va::oracle

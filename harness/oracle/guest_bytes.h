@@ -1,0 +1,60 @@
+// Guest memory as far as the trace tells it: what the driver stored as ring or table, byte by byte.
+//
+// A trace names every store to metadata and none to payload, so a byte is one of three: known (it
+// was stored, or the arena is still zero there), payload (a frame was written over it and nothing
+// since), and outside. What is read from payload is no knowledge, and whoever reads it must not
+// judge by it. Addresses are the guest's (GPA); what lies outside the arena is not there.
+//
+// A Program begins by advancing the clock, not by clearing: a granule whose stamp is older than the
+// Program counts as zero.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace va::oracle {
+
+class GuestBytes {
+ public:
+  GuestBytes();
+
+  // A new Program: all memory is known and zero.
+  void begin();
+
+  // A new moment: payload written in it is older than metadata stored in it, since the driver's
+  // `avail` stores both and a chain whose own table lies in its buffer is found by other means.
+  void tick() { ++clock_; }
+
+  // Stores `len` bytes, as far as they lie in the arena.
+  void store(uint64_t gpa, const void* bytes, uint64_t len);
+  void zero(uint64_t gpa, uint64_t len);
+  void payload(uint64_t gpa, uint64_t len);
+
+  // Zero where there is no memory.
+  uint16_t load16(uint64_t gpa) const;
+  void load(uint64_t gpa, void* bytes, uint32_t len) const;
+
+  // Whether all of these bytes lie in the arena and none is payload.
+  bool known(uint64_t gpa, uint64_t len) const;
+
+  // Who owns the 16-byte granule of `gpa`, as a number that means something to the caller; 0 if it
+  // was not claimed. Claims are never cleared: the caller's numbers grow from Program to Program.
+  uint32_t owner(uint64_t gpa) const;
+  void claim(uint64_t gpa, uint32_t owner);
+
+ private:
+  static constexpr uint32_t kGranule = 16;
+  static constexpr uint32_t kBlock = 64;  // payload is remembered by blocks
+
+  uint8_t* fresh(uint32_t granule, bool whole);
+  bool granule_known(uint32_t granule) const;
+
+  uint32_t clock_ = 2;
+  uint32_t start_ = 2;  // the clock when the Program began
+  std::vector<uint8_t> bytes_;
+  std::vector<uint32_t> stored_;   // by granule: clock of the last store of metadata
+  std::vector<uint32_t> payload_;  // by block: clock of the last frame
+  std::vector<uint32_t> owner_;    // by granule
+};
+
+}  // namespace va::oracle

@@ -1,0 +1,284 @@
+// One pass over the trace: the Program is replayed beside it (replay.h), the model follows the
+// driver's side (model.h), and each event of the device's is put to the rules that speak of it.
+//
+// A rule sees the model as it was before the event, or is told what the event changed. All memory
+// is kept from run to run; strings are made for findings only.
+//
+// Tested by judge_test.cc.
+#include "oracle/judge.h"
+
+#include <algorithm>
+#include <set>
+#include <string>
+
+#include "oracle/model.h"
+#include "oracle/replay.h"
+#include "oracle/report.h"
+#include "oracle/rules/conservation.h"
+#include "oracle/rules/containment.h"
+#include "oracle/rules/expectations.h"
+#include "oracle/rules/lifecycle.h"
+#include "oracle/rules/notifications.h"
+#include "oracle/rules/publication.h"
+#include "oracle/rules/robustness.h"
+#include "oracle/rules/wakeup.h"
+#include "oracle/rules/wire.h"
+
+namespace va {
+
+using oracle::Context;
+
+std::string_view verdict_name(VerdictKind kind) {
+  constexpr std::string_view kNames[] = {"PASS",       "INFORMATIONAL", "UNSUPPORTED",
+                                         "NON-STRICT", "INCONCLUSIVE",  "FAIL",
+                                         "ROBUSTNESS", "BROKEN"};
+  return kNames[static_cast<size_t>(kind)];
+}
+
+VerdictKind Verdicts::worst() const {
+  VerdictKind worst = VerdictKind::kPass;
+  for (const Finding& finding : findings) worst = std::max(worst, finding.kind);
+  return worst;
+}
+
+class Judge::Impl {
+ public:
+  void judge(const Program& program, const Case* from, const Trace& trace, Verdicts& out);
+
+ private:
+  void judge_event(Context& context, const Trace& trace, size_t number);
+  void driver_event(Context& context, const Event& event);
+  void ring_event(Context& context, const Event& event);
+  void backend_event(Context& context, const Event& event);
+  void control_event(Context& context, const Event& event);
+  void idle(Context& context);
+  void check_observable(const Case& from, const Trace& trace);
+  std::string_view rule_of(const Case* from);
+
+  oracle::Model model_;
+  oracle::Replay replay_;
+  oracle::Report report_;
+  oracle::Conservation conservation_;
+  oracle::NotificationRules notifications_;
+  oracle::WireRules wire_;
+  oracle::RobustnessRules robustness_;
+  oracle::Expectations expectations_;
+  std::set<std::string, std::less<>> foreign_ids_;  // rules that cases name and the judge does not
+  bool ended_ = false;                              // nothing behind this can be replayed
+};
+
+// The case's own rule, with a lifetime of the judge's.
+std::string_view Judge::Impl::rule_of(const Case* from) {
+  if (from == nullptr || from->rule.empty()) return "CASE";
+  if (const oracle::RuleRow* row = oracle::find_rule(from->rule)) return row->id;
+  return *foreign_ids_.insert(from->rule).first;
+}
+
+// The rule that a case names must be observable on this trace; by a rule of the judge's, or by the
+// case's own expectations.
+void Judge::Impl::check_observable(const Case& from, const Trace& trace) {
+  if (from.rule.empty()) return;
+  const oracle::RuleRow* row = oracle::find_rule(from.rule);
+  if (row != nullptr && (trace.header.sees & row->needs) == row->needs) return;
+  if (row == nullptr && !from.expectations.empty()) return;
+  Finding& f = report_.add(rule_of(&from), VerdictKind::kUnsupported, kTx, 0);
+  f.expected = "a trace that shows what the rule speaks of";
+  f.actual = row != nullptr ? "this device's trace does not"
+                            : "the judge does not know the rule, and the case expects nothing";
+}
+
+void Judge::Impl::judge(const Program& program, const Case* from, const Trace& trace,
+                        Verdicts& out) {
+  out.clear();
+  model_.begin(program);
+  replay_.begin(program, model_);
+  report_.begin(out, model_, trace.header.sees);
+  notifications_.begin();
+  wire_.begin();
+  robustness_.begin();
+  expectations_.begin(from, rule_of(from));
+  ended_ = false;
+  if (from != nullptr) check_observable(*from, trace);
+
+  Context context{model_, report_, trace.header.policy, 0};
+  for (size_t number = 0; number < trace.events.size(); ++number) {
+    const Event& event = trace.events[number];
+    if (!ended_) {
+      replay_.advance(event, [&](uint32_t op) { expectations_.left(context, trace, op, number); });
+    }
+    judge_event(context, trace, number);
+  }
+  if (!ended_) {
+    replay_.finish(
+        [&](uint32_t op) { expectations_.left(context, trace, op, trace.events.size()); });
+    oracle::check_calls_at_end(context);
+  }
+}
+
+void Judge::Impl::judge_event(Context& context, const Trace& trace, size_t number) {
+  const Event& event = trace.events[number];
+  context.op = event.op;
+  model_.set_event(static_cast<uint32_t>(number));
+  switch (event.kind) {
+    case EventKind::kSetup:
+    case EventKind::kDescStored:
+    case EventKind::kExposed:
+    case EventKind::kReclaimed:
+    case EventKind::kNoop:
+      driver_event(context, event);
+      break;
+    case EventKind::kUsed:
+    case EventKind::kUsedIdx:
+    case EventKind::kUsedFlags:
+    case EventKind::kAvailEvent:
+    case EventKind::kCall:
+    case EventKind::kError:
+      ring_event(context, event);
+      break;
+    case EventKind::kSubmitted:
+    case EventKind::kCompleted:
+    case EventKind::kFrame:
+      backend_event(context, event);
+      break;
+    case EventKind::kBegin:
+    case EventKind::kDone:
+      control_event(context, event);
+      break;
+    case EventKind::kWrite:
+      oracle::check_write(context, event);
+      break;
+    case EventKind::kSteps:
+      robustness_.steps(context, event, replay_.executed());
+      break;
+    case EventKind::kIdle:
+      idle(context);
+      expectations_.settled(context, trace, replay_.current(), number + 1);
+      break;
+    case EventKind::kUnsupported:
+      expectations_.stop();
+      model_.lose_track(event.op);
+      robustness_.ending(context, event);
+      break;
+    case EventKind::kBudget:
+    case EventKind::kDied:
+      expectations_.stop();
+      ended_ = true;
+      robustness_.ending(context, event);
+      break;
+    case EventKind::kBusy:
+      robustness_.ending(context, event);
+      expectations_.settled(context, trace, replay_.current(), number + 1);
+      break;
+    case EventKind::kAllocated:
+    case EventKind::kAssertion:
+    case EventKind::kForeign:
+      robustness_.ending(context, event);
+      break;
+    case EventKind::kNone:
+    case EventKind::kDirty:
+      break;
+  }
+}
+
+void Judge::Impl::driver_event(Context&, const Event& event) {
+  switch (event.kind) {
+    case EventKind::kSetup:
+      model_.on_setup(event);
+      break;
+    case EventKind::kDescStored:
+      model_.on_desc_stored(event);
+      break;
+    case EventKind::kExposed:
+      model_.on_exposed(event);
+      break;
+    case EventKind::kReclaimed:
+      model_.on_reclaimed(event);
+      break;
+    default:
+      if (event.arg[0] == static_cast<uint64_t>(NoopReason::kNotReached)) {
+        model_.deferred_not_reached(event.op);
+      }
+      break;
+  }
+}
+
+void Judge::Impl::ring_event(Context& context, const Event& event) {
+  switch (event.kind) {
+    case EventKind::kUsed:
+      oracle::check_activity(context, event, "a used entry");
+      oracle::Conservation::entry(context, event);
+      break;
+    case EventKind::kUsedIdx: {
+      oracle::check_activity(context, event, "a store of used idx");
+      const uint16_t old_idx = model_.queue(event.queue).used_idx;
+      const auto& requests = conservation_.publish(context, event);
+      for (const oracle::Request* request : requests) wire_.used(context, *request);
+      notifications_.published(context, event.queue, old_idx, static_cast<uint16_t>(event.arg[0]),
+                               requests);
+      break;
+    }
+    case EventKind::kUsedFlags:
+      oracle::check_activity(context, event, "a store of used flags");
+      oracle::NotificationRules::used_flags(context, event);
+      break;
+    case EventKind::kAvailEvent:
+      oracle::check_activity(context, event, "a store of avail_event");
+      oracle::NotificationRules::avail_event(context, event);
+      break;
+    case EventKind::kCall:
+      oracle::check_activity(context, event, "a call");
+      notifications_.call(context, event);
+      break;
+    default:
+      oracle::check_error(context, event);
+      break;
+  }
+}
+
+void Judge::Impl::backend_event(Context& context, const Event& event) {
+  switch (event.kind) {
+    case EventKind::kSubmitted:
+      oracle::check_submission(context, event);
+      model_.on_submitted(event);
+      break;
+    case EventKind::kCompleted:
+      model_.on_completed(event);
+      break;
+    default:
+      oracle::check_activity(context, event, "a frame on the wire");
+      wire_.frame(context, event);
+      break;
+  }
+}
+
+void Judge::Impl::control_event(Context& context, const Event& event) {
+  if (event.kind == EventKind::kBegin) {
+    model_.on_begin(event);
+    return;
+  }
+  if (const Op* op = model_.returning()) oracle::check_return(context, *op, event);
+  model_.on_done(event);
+}
+
+void Judge::Impl::idle(Context& context) {
+  oracle::check_progress(context);
+  notifications_.idle(context);
+  wire_.idle(context);
+  oracle::settle_stops(model_);
+  model_.settle();
+}
+
+// ---- Judge -----------------------------------------------------------------------------------
+
+Judge::Judge() : impl_(std::make_unique<Impl>()) {}
+Judge::~Judge() = default;
+
+void Judge::judge(const Program& program, const Trace& trace, Verdicts& out) {
+  impl_->judge(program, nullptr, trace, out);
+}
+
+void Judge::judge(const Case& from, const Trace& trace, Verdicts& out) {
+  impl_->judge(from.program, &from, trace, out);
+}
+
+}  // namespace va

@@ -1,0 +1,298 @@
+// Theory of the model.
+//
+// The oracle believes the driver's side of a trace (the runner wrote it) and doubts the device's.
+// From the driver's side it rebuilds, per queue, what the device was given:
+//
+//   life         a ring from one set-up to the next. Serial numbers and life numbers grow from
+//                Program to Program, so nothing is cleared: what carries an old number is not
+//                there.
+//   exposed      each entry that avail idx has passed is one Request, in `order`. Its chain is
+//                walked at that moment; a driver that changes it later broke a duty.
+//   used         a request stays outstanding until the trace shows its used entry behind used idx.
+//   early        where the trace only samples, the driver may reclaim a head (and use it again)
+//                before the trace shows it used: for the driver's duties it is free, for the
+//                device's accounts it is not.
+//   held         the backend has it: submitted and not complete, by count and, where chains carry
+//                ordinals, by name.
+//   stop, start  a queue may act from the begin of a backend call until it was stopped.
+//
+// Raw stores leave no event. The Program is replayed beside the trace (replay.h) and tells when
+// each happened, except one that was deferred to an interleaving point: until it is told to have
+// missed its point, or the next settle is over, the queue is `unsure`, and rules on notifications
+// keep silent.
+//
+// Memory is bytes with knowledge (guest_bytes.h); a chain that leads through bytes which the trace
+// does not tell counts as a breach (kKnown), so that no rule guesses.
+//
+// Deliberately absent: dirty pages, receive frames, IOTLB, packed rings.
+//
+// Tested by model_test.cc, and through judge_test.cc.
+#include "oracle/model.h"
+
+#include <algorithm>
+
+namespace va::oracle {
+namespace {
+
+const Op kNothing{};
+
+}  // namespace
+
+const Op& Model::op(uint32_t index) const {
+  return index < program_->ops.size() ? program_->ops[index] : kNothing;
+}
+
+// Serials and lives are 32 bits wide, which a long campaign uses up: then everything that could
+// hold an old number is cleared once.
+void Model::renumber() {
+  first_serial_ = next_life_ = 1;
+  for (QueueModel& q : queues_) {
+    std::fill(q.heads.begin(), q.heads.end(), HeadState{});
+    std::fill(q.entries.begin(), q.entries.end(), StagedEntry{});
+    q.life = 0;
+  }
+  for (auto& names : by_ordinal_) names.clear();
+  bytes_ = GuestBytes();
+}
+
+void Model::begin(const Program& program) {
+  program_ = &program;
+  first_serial_ += static_cast<uint32_t>(requests_.size());
+  if (first_serial_ > 0xf0000000u || next_life_ > 0xf0000000u) renumber();
+  bytes_.begin();
+  for (const Queue queue : live_) queues_[queue].live = false;
+  live_.clear();
+  requests_.clear();
+  parts_.clear();
+  calls_.clear();
+  deferred_.clear();
+  supplied_ = {};
+  features_ = 0;
+  event_ = 0;
+  work_ = 0;
+  checked_ = false;
+  vring_seen_ = false;
+  staged_ = 0;
+  table_set_ = false;
+  plain_table_ = true;
+}
+
+QueueModel& Model::queue(Queue queue) {
+  queue %= kQueues;
+  QueueModel& q = queues_[queue];
+  if (q.live) return q;
+  q.live = true;
+  live_.push_back(queue);
+  q.device_num = 0;
+  q.device_base = 0;
+  q.device_addr = {};
+  q.base_told = true;
+  q.has_call = q.has_kick = false;
+  q.stop = Stop::kNeverStarted;
+  q.starting = q.stop_settled = q.call_exempt = false;
+  q.in_flight_at_stop = 0;
+  q.toggles = 0;
+  q.stirred = q.late_toggle = q.call_replaced = false;
+  q.held = 0;
+  q.congested = q.link_down = false;
+  q.drops_allowed = 0;
+  start_life(queue, kDefaultNum, 0);
+  return q;
+}
+
+uint32_t Model::header_length() const {
+  return (features_ & (kBitVersion1 | kBitMrgRxbuf)) != 0 ? 12 : 10;
+}
+
+Request* Model::named(Queue queue, uint64_t ordinal) {
+  if (ordinal == kNoOrdinal) return nullptr;
+  const uint32_t name = static_cast<uint32_t>(ordinal) & 0xffff;
+  const auto& names = by_ordinal_[queue % kQueues];
+  if (name >= names.size()) return nullptr;
+  const uint32_t serial = names[name];
+  if (serial < first_serial_ || serial - first_serial_ >= requests_.size()) return nullptr;
+  Request& r = request(serial);
+  const bool current = r.queue == queue && r.life == queues_[queue].life;
+  return current && (r.ordinal & 0xffff) == name ? &r : nullptr;
+}
+
+void Model::lose_track(uint32_t op) {
+  for (const Queue queue : live_) queues_[queue].duty.breach(kKnown, op);
+}
+
+bool Model::is_pending(uint32_t op) const {
+  return std::any_of(calls_.begin(), calls_.end(),
+                     [op](const Call& call) { return call.index == op; });
+}
+
+// ---- the Program -----------------------------------------------------------------------------
+
+void Model::apply(uint32_t index) {
+  const Op& op = this->op(index);
+  switch (op.code) {
+    case Opcode::kAvailEntry:
+    case Opcode::kAvailIdx:
+    case Opcode::kAvailFlags:
+    case Opcode::kUsedEvent:
+      queue(op.queue);
+      raw_store(op, index);
+      break;
+    case Opcode::kStore:
+      raw_store(op, index);
+      break;
+    case Opcode::kScribble:
+      queue(op.queue);
+      scribble(op, index);
+      break;
+    case Opcode::kVring:
+      if (op.queue == kTx) vring_seen_ = true;
+      break;
+    case Opcode::kRegion: {
+      const size_t i = op.arg[0];
+      if (i >= staged_regions_.size()) break;
+      staged_regions_[i] = {op.arg[1], op.arg[2], op.arg[3]};
+      staged_ |= uint64_t{1} << i;
+      break;
+    }
+    default:
+      apply_script(op);
+      break;
+  }
+}
+
+// Kicks, and what the backend is told to do.
+void Model::apply_script(const Op& op) {
+  if (op.code != Opcode::kAvail && op.code != Opcode::kDesc && op.code != Opcode::kNop) {
+    for (const Queue queue : live_) queues_[queue].stirred = true;
+  }
+  switch (op.code) {
+    case Opcode::kKick: {
+      QueueModel& q = queue(op.queue);
+      q.kicked_before = q.kicked;
+      q.kicked = q.exposed;
+      q.kicked_since_start = true;
+      break;
+    }
+    case Opcode::kCongest:
+      queue(op.queue).congested = op.arg[0] == 0;
+      break;
+    case Opcode::kLink:
+      queue(op.queue).link_down = static_cast<LinkState>(op.arg[0]) == LinkState::kDown;
+      if (queue(op.queue).link_down) queue(op.queue).drops_allowed = UINT32_MAX / 2;
+      break;
+    case Opcode::kRefuse: {
+      const auto error = static_cast<RefuseError>(op.arg[0]);
+      const bool transient = error == RefuseError::kAgain || error == RefuseError::kNoMem ||
+                             error == RefuseError::kNoBufs;
+      const bool inside = static_cast<CompletionTime>(op.arg[2]) == CompletionTime::kInside;
+      const auto times = op.arg[1] == 0 ? 1 : static_cast<uint32_t>(op.arg[1]);
+      work_ += times;
+      if (!transient || inside) queue(op.queue).drops_allowed += times;
+      break;
+    }
+    default:
+      break;
+  }
+}
+
+void Model::defer(uint32_t index) {
+  deferred_.push_back(index);
+  const Op& op = this->op(index);
+  queue(op.queue).unsure = true;
+  if (op.code == Opcode::kStore) {
+    for (const Queue queue : live_) queues_[queue].unsure = true;
+  }
+}
+
+void Model::deferred_not_reached(uint32_t index) {
+  const auto at = std::find(deferred_.begin(), deferred_.end(), index);
+  if (at == deferred_.end()) return;
+  deferred_.erase(at);
+  apply(index);
+}
+
+void Model::settle() {
+  for (const uint32_t index : deferred_) apply(index);
+  deferred_.clear();
+  for (const Queue queue : live_) {
+    QueueModel& q = queues_[queue];
+    q.unsure = q.stirred = q.late_toggle = false;
+  }
+}
+
+void Model::note_toggle(QueueModel& q) {
+  ++q.toggles;
+  q.late_toggle = q.late_toggle || q.stirred;
+}
+
+// ---- the backend -----------------------------------------------------------------------------
+
+Request* Model::on_submitted(const Event& event) {
+  QueueModel& q = queue(event.queue);
+  ++q.held;
+  Request* r = named(event.queue % kQueues, event.arg[0]);
+  if (r == nullptr) return nullptr;
+  if (!r->submitted) q.submissions.push_back(serial(*r));
+  r->submitted = true;
+  r->completed = false;
+  r->inside = false;
+  r->submitted_at = event_;
+  r->toggles = q.toggles;
+  return r;
+}
+
+Request* Model::on_completed(const Event& event) {
+  QueueModel& q = queue(event.queue);
+  if (q.held != 0) --q.held;
+  ++work_;
+  Request* r = named(event.queue % kQueues, event.arg[0]);
+  if (r == nullptr) return nullptr;
+  if (!r->completed) q.finished.push_back(serial(*r));
+  r->completed = true;
+  r->failed = event.arg[1] != 0;
+  r->completed_at = event_;
+  r->inside = r->submitted && r->submitted_at + 1 == event_;
+  return r;
+}
+
+// ---- the used ring ---------------------------------------------------------------------------
+
+Request* Model::outstanding(QueueModel& q, Queue queue, uint32_t id) {
+  if (id >= q.num) return nullptr;
+  for (const uint32_t serial : q.early) {
+    if (request(serial).head == id) return &request(serial);
+  }
+  const uint32_t serial = q.heads[id].request;
+  if (serial < first_serial_ || serial - first_serial_ >= requests_.size()) return nullptr;
+  Request& r = request(serial);
+  return r.life == q.life && r.queue == queue && r.head == id && !r.used ? &r : nullptr;
+}
+
+Request* Model::oldest_open(QueueModel& q) {
+  return q.first_open < q.order.size() ? &request(q.order[q.first_open]) : nullptr;
+}
+
+bool Model::was_used(Queue queue, uint32_t head) {
+  const QueueModel& q = this->queue(queue);
+  const uint32_t serial = q.heads[head].request;
+  if (serial < first_serial_ || serial - first_serial_ >= requests_.size()) return false;
+  const Request& r = request(serial);
+  return r.life == q.life && r.queue == queue && r.used;
+}
+
+void Model::mark_used(QueueModel& q, Request& r) {
+  r.used = true;
+  if (q.outstanding != 0) --q.outstanding;
+  if (r.reclaimed) {
+    const auto at = std::find(q.early.begin(), q.early.end(), serial(r));
+    if (at != q.early.end()) q.early.erase(at);
+  }
+  const auto pass_used = [this](const std::vector<uint32_t>& serials, uint32_t& first) {
+    while (first < serials.size() && request(serials[first]).used) ++first;
+  };
+  pass_used(q.order, q.first_open);
+  pass_used(q.submissions, q.first_submission);
+  pass_used(q.finished, q.first_finished);
+}
+
+}  // namespace va::oracle

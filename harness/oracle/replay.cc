@@ -1,0 +1,51 @@
+#include "oracle/replay.h"
+
+namespace va::oracle {
+namespace {
+
+bool can_be_deferred(Opcode code) {
+  return code != Opcode::kAt && code != Opcode::kRepeat && code != Opcode::kEnd &&
+         code != Opcode::kStep && code != Opcode::kSettle;
+}
+
+}  // namespace
+
+void Replay::begin_repeat(const Op& op) {
+  if (repeating_) return;  // not nested
+  const auto& ops = program_->ops;
+  const auto times = static_cast<uint32_t>(op.arg[0]);
+  if (times == 0) {
+    while (pc_ < ops.size() && ops[pc_].code != Opcode::kEnd) ++pc_;
+    if (pc_ < ops.size()) ++pc_;
+    return;
+  }
+  repeating_ = pc_ < ops.size();
+  body_ = pc_;
+  left_ = times - 1;
+}
+
+void Replay::end_repeat() {
+  if (!repeating_) return;
+  if (left_ == 0) {
+    repeating_ = false;
+  } else {
+    --left_;
+    pc_ = body_;
+  }
+}
+
+// A runner has a few places for operations that wait. Whether one is free cannot always be told
+// from the trace; when it matters, nothing can be said of this Program any more.
+void Replay::defer() {
+  const auto& ops = program_->ops;
+  if (pc_ == ops.size() || !can_be_deferred(ops[pc_].code)) return;
+  if (model_->deferred() >= kMaxDeferred) model_->lose_track(pc_);
+  const uint32_t index = pc_++;
+  ++executed_;
+  if (std::find(deferred_.begin(), deferred_.end(), index) == deferred_.end()) {
+    deferred_.push_back(index);
+  }
+  model_->defer(index);
+}
+
+}  // namespace va::oracle

@@ -1,0 +1,104 @@
+// The Program beside its trace: which operation the next event belongs to, and what was done in
+// between that leaves no event.
+//
+// Mirrors how a runner walks a Program (docs/program_syntax.md: repeat, at, settle), driven by the
+// operation numbers that events carry. Two kinds of event do not move the walk: those of an
+// operation that was deferred to a point, and the return of a control call that was waiting.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "oracle/model.h"
+#include "prog/program.h"
+#include "trace/trace.h"
+
+namespace va::oracle {
+
+class Replay {
+ public:
+  void begin(const Program& program, Model& model) {
+    program_ = &program;
+    model_ = &model;
+    pc_ = executed_ = 0;
+    current_ = kNowhere;
+    repeating_ = false;
+    deferred_.clear();
+  }
+
+  // Walks to the operation of `event`. Calls `leave(op)` for each operation that is left behind.
+  template <typename Leave>
+  void advance(const Event& event, Leave leave) {
+    if (event.op == current_ || stays(event)) return;
+    while (step(leave)) {
+      if (current_ == event.op) return;
+    }
+  }
+
+  // The operation that was entered last; a number that no operation has before the first.
+  uint32_t current() const { return current_; }
+  // Operations passed so far, repeats counted.
+  uint32_t executed() const { return executed_; }
+
+  // Walks to the end.
+  template <typename Leave>
+  void finish(Leave leave) {
+    while (step(leave)) {
+    }
+  }
+
+ private:
+  static constexpr uint32_t kNowhere = 0xffffffff;
+  static constexpr size_t kMaxDeferred = 8;  // that wait at once, in a runner
+
+  bool stays(const Event& event) const {
+    const bool deferred =
+        std::find(deferred_.begin(), deferred_.end(), event.op) != deferred_.end();
+    return deferred || (event.kind == EventKind::kDone && model_->is_pending(event.op));
+  }
+
+  // Executes the next operation; false at the end.
+  template <typename Leave>
+  bool step(Leave& leave) {
+    if (current_ != kNowhere) leave(current_);
+    current_ = kNowhere;
+    const auto& ops = program_->ops;
+    if (pc_ == ops.size() && repeating_) end_repeat();
+    if (pc_ == ops.size() || executed_ == kCaseBudget) return false;
+    const uint32_t index = pc_++;
+    ++executed_;
+    current_ = index;
+    switch (ops[index].code) {
+      case Opcode::kRepeat:
+        begin_repeat(ops[index]);
+        break;
+      case Opcode::kEnd:
+        end_repeat();
+        break;
+      case Opcode::kAt:
+        defer();
+        break;
+      default:
+        model_->apply(index);
+        break;
+    }
+    return true;
+  }
+
+  void begin_repeat(const Op& op);
+  void end_repeat();
+  void defer();
+
+  const Program* program_ = nullptr;
+  Model* model_ = nullptr;
+  uint32_t pc_ = 0;
+  uint32_t executed_ = 0;
+  uint32_t current_ = kNowhere;
+  bool repeating_ = false;
+  uint32_t body_ = 0;
+  uint32_t left_ = 0;
+  std::vector<uint32_t> deferred_;  // every operation that ever was
+};
+
+}  // namespace va::oracle

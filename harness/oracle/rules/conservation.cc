@@ -1,0 +1,144 @@
+#include "oracle/rules/conservation.h"
+
+#include "oracle/rules/order.h"
+#include "oracle/rules/publication.h"
+
+namespace va::oracle {
+
+void Conservation::entry(Context& context, const Event& event) {
+  QueueModel& q = context.model.queue(event.queue);
+  const uint64_t slot = event.arg[0];
+  const uint64_t id = event.arg[1];
+  const uint64_t len = event.arg[2];
+  if (id >= q.num && (q.duty.broken & kHeadInRange) != 0) {
+    if (Finding* f = context.report.open(Rule::kSpl11, VerdictKind::kFail, event.queue, event.op)) {
+      f->expected = "no used entry for a head that is no descriptor (queue size " +
+                    std::to_string(q.num) + ")";
+      f->actual = "a used entry with id " + std::to_string(id);
+    }
+  }
+  if (slot >= q.num) return;
+  if ((event.queue & 1) == 0 && len != 0) {
+    if (Finding* f =
+            context.report.open(Rule::kUsd05, VerdictKind::kNonStrict, event.queue, event.op)) {
+      f->expected = "len 0: a transmit chain has no writable part";
+      f->actual = "len " + std::to_string(len) + " for id " + std::to_string(id);
+    }
+  }
+  const auto ahead = static_cast<uint32_t>((slot + q.num - q.slot(q.used_idx)) % q.num);
+  if (ahead >= q.outstanding) {
+    if (Finding* f = context.report.open(Rule::kUsd08, VerdictKind::kFail, event.queue, event.op)) {
+      f->expected = "used entries for the " + std::to_string(q.outstanding) +
+                    " chains that the device has, from slot " + std::to_string(q.slot(q.used_idx)) +
+                    " on";
+      f->actual = "slot " + std::to_string(slot) + " was written (id " + std::to_string(id) + ")";
+    }
+  }
+  StagedEntry& staged = q.entries[slot];
+  const auto position = static_cast<uint16_t>(q.used_idx + ahead);
+  if (staged.life != q.life || staged.position != position || !staged.fresh) ++q.staged;
+  staged = {q.life, static_cast<uint32_t>(id), len, position, true};
+}
+
+bool Conservation::index_is_legal(Context& context, Queue queue, uint16_t value) {
+  const QueueModel& q = context.model.queue(queue);
+  const auto steps = static_cast<uint16_t>(value - q.used_idx);
+  if (steps <= q.outstanding) return true;
+  const auto back = static_cast<uint16_t>(q.used_idx - value);
+  const bool wraps = uint32_t{q.used_idx} + q.staged > 0xffff;
+  const bool backward = back <= q.num || (!wraps && value < q.used_idx);
+  const Rule rule = wraps ? Rule::kSpl03 : backward ? Rule::kUsd08 : Rule::kUsd07;
+  if (Finding* f = context.report.open(rule, VerdictKind::kFail, queue, context.op)) {
+    f->expected = "used idx from " + hex16(q.used_idx) + " to at most " +
+                  hex16(static_cast<uint16_t>(q.used_idx + q.outstanding)) + ": the device has " +
+                  std::to_string(q.outstanding) + " chains";
+    f->actual = "used idx " + hex16(value);
+  }
+  return false;
+}
+
+// Why `id` names no chain that the device has.
+void Conservation::blame(Context& context, Queue queue, uint32_t id) {
+  Model& model = context.model;
+  const QueueModel& q = model.queue(queue);
+  Rule rule = Rule::kUsd01;
+  std::string actual = "id " + std::to_string(id) + ", which is no head that the driver exposed";
+  if (id < q.num) {
+    const HeadState& head = q.heads[id];
+    if (head.waiting_life == q.life && head.waiting_ordinal != kNoOrdinal) {
+      rule = Rule::kSpl01;
+      actual = "id " + std::to_string(id) + ", which avail idx has not passed yet";
+    } else if (model.was_used(queue, id)) {
+      rule = Rule::kSpl02;
+      actual = "id " + std::to_string(id) + " a second time";
+    }
+  }
+  if (Finding* f = context.report.open(rule, VerdictKind::kFail, queue, context.op)) {
+    f->expected =
+        "the head of one of the " + std::to_string(q.outstanding) + " chains that the device has";
+    f->actual = std::move(actual);
+  }
+}
+
+// With IN_ORDER one entry, in the slot of the first, may stand for a batch (2.7.9): then it names
+// the last, and the slots of the others are skipped. `next` is the position behind the batch.
+bool Conservation::publish_one(Context& context, Queue queue, uint16_t position, uint16_t end,
+                               uint16_t& next) {
+  Model& model = context.model;
+  QueueModel& q = model.queue(queue);
+  StagedEntry& entry = q.entries[q.slot(position)];
+  if (entry.life != q.life || entry.position != position || !entry.fresh) {
+    const bool wraps = position == 0xffff || end < position;
+    const Rule rule = wraps ? Rule::kSpl03 : Rule::kUsd06;
+    if (Finding* f = context.report.open(rule, VerdictKind::kFail, queue, context.op)) {
+      f->expected = "used idx moves over entries that were stored, " + std::to_string(q.staged) +
+                    " from " + hex16(q.used_idx) + " on";
+      f->actual =
+          "used idx " + hex16(end) + ", and no entry in slot " + std::to_string(q.slot(position));
+    }
+    return false;
+  }
+  entry.fresh = false;
+  if (q.staged != 0) --q.staged;
+  next = static_cast<uint16_t>(position + 1);
+  if ((model.acked_features() & kBitInOrder) != 0) {
+    while (next != end) {
+      const StagedEntry& skipped = q.entries[q.slot(next)];
+      if (skipped.life == q.life && skipped.position == next && skipped.fresh) break;
+      Request* r = model.oldest_open(q);
+      if (r == nullptr) break;
+      check_publication(context, q, *r, 0);
+      model.mark_used(q, *r);
+      published_.push_back(r);
+      ++next;
+    }
+  }
+  Request* r = model.outstanding(q, queue, entry.id);
+  if (r == nullptr) {
+    blame(context, queue, entry.id);
+    return false;
+  }
+  check_order(context, q, *r);
+  check_publication(context, q, *r, entry.len);
+  model.mark_used(q, *r);
+  published_.push_back(r);
+  return true;
+}
+
+const std::vector<Request*>& Conservation::publish(Context& context, const Event& event) {
+  published_.clear();
+  const Queue queue = event.queue;
+  QueueModel& q = context.model.queue(queue);
+  const auto value = static_cast<uint16_t>(event.arg[0]);
+  const bool judged = context.report.may_judge(Rule::kUsd06, queue);
+  bool good = index_is_legal(context, queue, value);
+  for (uint16_t at = q.used_idx; good && at != value;) {
+    good = publish_one(context, queue, at, value, at);
+  }
+  q.used_idx = value;
+  if (!good) q.staged = 0;
+  if (!good && judged) q.spoiled = true;
+  return published_;
+}
+
+}  // namespace va::oracle

@@ -1,0 +1,29 @@
+// Where the device writes, and when it does anything at all.
+//
+//   SPL-07  2.7.5.1  device-readable buffers are never written
+//   SPL-09  2.7.5.1  nor is the descriptor table
+//   SPL-10  2.7.6    nor the avail ring
+//   USD-09  2.7.5    nor any byte that no writable element names
+//   LIF-02           a ring that was never started is not processed
+//   LIF-18           after SET_BACKEND(-1) returned: no store, no call, no frame
+//                    (Linux drivers/vhost/net.c, vhost_net_set_backend)
+//   LIF-19           nor after RESET_OWNER or close (vhost_net_release)
+//
+// Clauses of VIRTIO 1.2. All of these hold against any driver. Where a trace only samples, what it
+// shows at the first settle after a stop may have happened before it.
+#pragma once
+
+#include "oracle/report.h"
+
+namespace va::oracle {
+
+// The device changed guest bytes that are no field of a used ring.
+void check_write(Context& context, const Event& event);
+
+// The device did something on a queue. `what` is for the reader.
+void check_activity(Context& context, const Event& event, const char* what);
+
+// A settle is over.
+void settle_stops(Model& model);
+
+}  // namespace va::oracle

@@ -1,0 +1,108 @@
+#include "oracle/rules/expectations.h"
+
+#include <algorithm>
+
+namespace va::oracle {
+namespace {
+
+// What a trace must see to show events of this kind.
+uint32_t needs_of(EventKind kind) {
+  switch (kind) {
+    case EventKind::kFrame:
+      return kWire;
+    case EventKind::kCall:
+      return kCalls;
+    case EventKind::kSubmitted:
+    case EventKind::kCompleted:
+      return kSubmits;
+    case EventKind::kWrite:
+    case EventKind::kForeign:
+      return kMemory;
+    case EventKind::kDirty:
+      return kDirtyPages;
+    case EventKind::kSteps:
+      return kStepCounts;
+    case EventKind::kAllocated:
+      return kAllocations;
+    case EventKind::kError:
+      return kErrors;
+    default:
+      return 0;
+  }
+}
+
+bool shown_at_settles_only(EventKind kind) {
+  return (kind >= EventKind::kUsed && kind <= EventKind::kError) || kind == EventKind::kFrame;
+}
+
+bool matches(const Expectation& expectation, const Event& event) {
+  const Event& pattern = expectation.pattern;
+  if (event.kind != pattern.kind) return false;
+  if (event_info(pattern.kind).has_queue && event.queue != pattern.queue) return false;
+  for (size_t i = 0; i < pattern.arg.size(); ++i) {
+    if ((expectation.given >> i & 1) != 0 && event.arg[i] != pattern.arg[i]) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+void Expectations::begin(const Case* from, std::string_view rule) {
+  from_ = from != nullptr && !from->expectations.empty() ? from : nullptr;
+  rule_ = rule;
+  window_ = 0;
+  settled_ = false;
+  if (from_ != nullptr) spoke_.assign(from_->expectations.size(), 0);
+}
+
+void Expectations::settled(Context& context, const Trace& trace, uint32_t op, size_t end) {
+  if (from_ == nullptr || op >= from_->program.ops.size()) return;
+  if (from_->program.ops[op].code != Opcode::kSettle || settled_) return;
+  left(context, trace, op, end);
+  settled_ = true;
+}
+
+void Expectations::left(Context& context, const Trace& trace, uint32_t op, size_t end) {
+  if (from_ == nullptr) return;
+  if (settled_) {  // was judged at its idle
+    settled_ = false;
+    return;
+  }
+  for (const Expectation& expectation : from_->expectations) {
+    if (expectation.op == op) judge(context, trace, expectation, end);
+  }
+  if (from_->program.ops[op].code == Opcode::kSettle) window_ = end;
+}
+
+void Expectations::judge(Context& context, const Trace& trace, const Expectation& expectation,
+                         size_t end) {
+  if (expectation.mark == Mark::kMay) return;
+  char& spoke = spoke_[static_cast<size_t>(&expectation - from_->expectations.data())];
+  if (spoke != 0) return;
+  const EventKind kind = expectation.pattern.kind;
+  const bool settle = from_->program.ops[expectation.op].code == Opcode::kSettle;
+  const bool too_early =
+      !context.report.sees(kEveryStore) && shown_at_settles_only(kind) && !settle;
+  const std::string wanted = print_event(expectation.pattern);
+  if (!context.report.sees(needs_of(kind)) || too_early) {
+    spoke = 1;
+    Finding& f = context.report.add(rule_, VerdictKind::kUnsupported, expectation.pattern.queue,
+                                    expectation.op);
+    f.expected = wanted;
+    f.actual = too_early ? "the trace shows it at settles only" : "the trace does not show it";
+    return;
+  }
+  const auto from = trace.events.begin() + static_cast<ptrdiff_t>(std::min(window_, end));
+  const auto to = trace.events.begin() + static_cast<ptrdiff_t>(end);
+  const auto seen =
+      std::find_if(from, to, [&](const Event& event) { return matches(expectation, event); });
+  const bool must = expectation.mark == Mark::kMust;
+  if ((seen != to) == must) return;
+  spoke = 1;
+  Finding& f =
+      context.report.add(rule_, VerdictKind::kFail, expectation.pattern.queue, expectation.op);
+  f.expected = (must ? "" : "not: ") + wanted;
+  f.actual = must ? "not observed" : print_event(*seen);
+}
+
+}  // namespace va::oracle

@@ -1,0 +1,91 @@
+#include "oracle/rules/lifecycle.h"
+
+#include <algorithm>
+
+namespace va::oracle {
+namespace {
+
+void check_swap(Context& context, const Op& op) {
+  const auto kind = static_cast<BackendKind>(op.arg[0]);
+  if (kind != BackendKind::kNone && kind != BackendKind::kAsync && kind != BackendKind::kSync) {
+    return;
+  }
+  QueueModel& q = context.model.queue(op.queue);
+  if (!q.running()) return;
+  const size_t end = std::min(q.swap_mark, q.submissions.size());
+  for (size_t i = q.first_submission; i < end; ++i) {
+    Request& r = context.model.request(q.submissions[i]);
+    r.wire_excused = true;
+    if (r.used) continue;
+    if (Finding* f = context.report.open(Rule::kAsy08, VerdictKind::kFail, op.queue, context.op)) {
+      f->expected = "the backend call returns when all requests of the old backend are used";
+      f->actual = "it returned before " + describe(r) + " was used";
+    }
+  }
+}
+
+void check_close(Context& context, const Op& op) {
+  for (const Queue queue : context.model.live_queues()) {
+    const QueueModel& q = context.model.queue(queue);
+    if (q.held == 0) continue;
+    if (Finding* f = context.report.open(Rule::kAsy11, VerdictKind::kFail, queue, context.op)) {
+      f->expected = std::string(op.code == Opcode::kRelease ? "close" : "RESET_OWNER") +
+                    " returns when no request is in flight";
+      f->actual = std::to_string(q.held) + " are";
+    }
+  }
+}
+
+void check_base(Context& context, const Op& op, uint64_t value) {
+  const QueueModel& q = context.model.queue(op.queue);
+  if (q.base_told || q.unsure) return;
+  const auto taken = static_cast<uint16_t>(value - q.used_idx);
+  const auto offered = static_cast<uint16_t>(q.exposed - q.used_idx);
+  if (value > 0xffff || taken > offered) {
+    if (Finding* f = context.report.open(Rule::kKrn09, VerdictKind::kFail, op.queue, context.op)) {
+      f->expected =
+          "a base from used idx " + hex16(q.used_idx) + " to avail idx " + hex16(q.exposed);
+      f->actual = hex16(value);
+    }
+    return;
+  }
+  const bool settled = context.report.sees(kEveryStore) || q.stop_settled;
+  if (q.stop == Stop::kBackend && !q.starting && settled && taken != 0) {
+    if (Finding* f = context.report.open(Rule::kLif10, VerdictKind::kFail, op.queue, context.op)) {
+      f->expected =
+          "base " + hex16(q.used_idx) + ": the ring is stopped, all that was taken is used";
+      f->actual = hex16(value);
+    }
+  }
+}
+
+}  // namespace
+
+void check_return(Context& context, const Op& op, const Event& event) {
+  if (event.arg[0] != 0) return;
+  switch (op.code) {
+    case Opcode::kBackend:
+      check_swap(context, op);
+      break;
+    case Opcode::kRelease:
+    case Opcode::kResetOwner:
+      check_close(context, op);
+      break;
+    case Opcode::kGetVringBase:
+      check_base(context, op, event.arg[1]);
+      break;
+    default:
+      break;
+  }
+}
+
+void check_calls_at_end(Context& context) {
+  const size_t pending = context.model.pending_calls();
+  if (pending == 0) return;
+  if (Finding* f = context.report.open(Rule::kSaf07, VerdictKind::kRobustness, kTx, context.op)) {
+    f->expected = "every control call returns once nothing is held";
+    f->actual = std::to_string(pending) + " did not";
+  }
+}
+
+}  // namespace va::oracle
