@@ -2,7 +2,6 @@
 
 #include <array>
 #include <utility>
-#include <vector>
 
 #include "device/kernel.h"
 #include "device/reference.h"
@@ -28,16 +27,9 @@ std::string known_devices() {
   return text;
 }
 
-// "a,b=c" -> {"a", "b=c"}
-std::vector<std::string> split(const std::string& text) {
-  std::vector<std::string> parts;
-  size_t at = 0;
-  while (at <= text.size()) {
-    const size_t end = std::min(text.find(',', at), text.size());
-    parts.push_back(text.substr(at, end - at));
-    at = end + 1;
-  }
-  return parts;
+bool is_family(const std::string& uri, std::string_view family) {
+  if (!uri.starts_with(family)) return false;
+  return uri.size() == family.size() || uri[family.size()] == ':' || uri[family.size()] == ',';
 }
 
 std::unique_ptr<Device> make_reference(const std::string& uri, std::string& error) {
@@ -54,6 +46,14 @@ std::unique_ptr<Device> make_reference(const std::string& uri, std::string& erro
   return nullptr;
 }
 
+std::unique_ptr<Device> make_kernel(const std::string& uri, const DeviceOptions& options,
+                                    std::string& error) {
+  KernelOptions kernel;
+  if (!parse_kernel_uri(uri, kernel, error)) return nullptr;
+  kernel.timeout_s = options.timeout_s;
+  return std::make_unique<KernelDevice>(std::move(kernel));
+}
+
 }  // namespace
 
 std::span<const DeviceInfo> all_devices() {
@@ -61,29 +61,20 @@ std::span<const DeviceInfo> all_devices() {
 }
 
 std::string canonical_uri(const std::string& uri) {
-  std::vector<std::string> parts = split(uri);
-  if (parts[0] == "reference") parts[0] = "reference:arrival";
-  if (parts[0] == "kernel") parts[0] = "kernel:6.1";
-  std::string whole = parts[0];
-  for (size_t i = 1; i < parts.size(); ++i) {
-    if (parts[i] != "zerocopy=on") whole += "," + parts[i];
-  }
-  return whole;
+  if (uri == "reference") return "reference:arrival";
+  KernelOptions kernel;
+  std::string error;
+  return is_family(uri, "kernel") && parse_kernel_uri(uri, kernel, error) ? kernel.uri : uri;
 }
 
 bool runs_in_process(const std::string& uri) {
-  return uri.starts_with("reference");
+  return is_family(uri, "reference");
 }
 
 std::unique_ptr<Device> make_device(const std::string& uri, const DeviceOptions& options,
                                     std::string& error) {
-  if (uri == "reference" || uri.starts_with("reference:")) return make_reference(uri, error);
-  if (uri == "kernel" || uri.starts_with("kernel:") || uri.starts_with("kernel,")) {
-    KernelOptions kernel;
-    if (!parse_kernel_uri(uri, kernel, error)) return nullptr;
-    kernel.timeout_s = options.timeout_s;
-    return std::make_unique<KernelDevice>(kernel);
-  }
+  if (is_family(uri, "reference")) return make_reference(uri, error);
+  if (is_family(uri, "kernel")) return make_kernel(uri, options, error);
   error = "unknown device `" + uri + "`; there are" + known_devices();
   return nullptr;
 }

@@ -13,7 +13,6 @@ namespace va {
 
 struct DeviceOptions {
   uint32_t timeout_s = 10;  // a Program on a real device; a device in process counts steps
-  uint64_t seed = 1;        // of what a device chooses for itself
 };
 
 struct DeviceInfo {

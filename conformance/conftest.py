@@ -1,0 +1,65 @@
+"""Options, the tool as a fixture, and cases x devices as parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from vassay import ROOT, Batch, Tool
+
+DEFAULT_DEVICES = ["reference:arrival", "reference:inorder"]
+CASE_FOLDERS = ["conformance/cases", "corpus"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("vhost-assay")
+    group.addoption(
+        "--device", action="append", metavar="URI",
+        help="device to test (`vassay devices`); may be given again; both policies of the "
+        "reference by default",
+    )  # fmt: skip
+    group.addoption(
+        "--vassay", default=str(ROOT / "build/dev/bin/vassay"), metavar="PATH",
+        help="the tool; build/dev/bin/vassay by default",
+    )  # fmt: skip
+    group.addoption("--strict", action="store_true", help="NON-STRICT fails")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    path = Path(config.getoption("--vassay"))
+    if not path.is_file():
+        raise pytest.UsageError(
+            f"{path} is not there; build it: cmake --preset dev && cmake --build --preset dev"
+        )
+
+
+def devices(config: pytest.Config) -> list[str]:
+    return config.getoption("--device") or DEFAULT_DEVICES
+
+
+def all_cases() -> list[str]:
+    """Every case of the project, relative to its root."""
+    found: list[Path] = []
+    for folder in CASE_FOLDERS:
+        found += sorted((ROOT / folder).rglob("*.vq"))
+    return [str(path.relative_to(ROOT)) for path in found]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "device" in metafunc.fixturenames:
+        metafunc.parametrize("device", devices(metafunc.config), scope="session")
+    if "case" in metafunc.fixturenames:
+        metafunc.parametrize("case", all_cases())
+
+
+@pytest.fixture(scope="session")
+def tool(request: pytest.FixtureRequest) -> Tool:
+    return Tool(Path(request.config.getoption("--vassay")).resolve())
+
+
+@pytest.fixture(scope="session")
+def batch(device: str, tool: Tool) -> Iterator[Batch]:
+    """One process for a device and the whole session: a guest boots once."""
+    with Batch(tool, device) as process:
+        yield process

@@ -1,0 +1,192 @@
+// rules, ops, devices, explain: what there is.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <map>
+
+#include "cli/cases.h"
+#include "cli/data.h"
+#include "cli/options.h"
+#include "cli/outcome.h"
+#include "cli/report.h"
+#include "device/registry.h"
+#include "oracle/judge.h"
+#include "prog/ops.h"
+#include "trace/trace.h"
+
+namespace va {
+namespace {
+
+using CasesByRule = std::map<std::string, std::vector<std::string>>;
+
+CasesByRule cases_by_rule() {
+  CasesByRule by_rule;
+  for (const std::string& path : project_cases()) {
+    std::string text;
+    if (!read_file(path, text).ok()) continue;
+    if (const std::string rule = rule_of(text); !rule.empty()) {
+      by_rule[rule].push_back(relative_to_root(path));
+    }
+  }
+  return by_rule;
+}
+
+const RuleInfo* find_judged(std::string_view id) {
+  for (const RuleInfo& info : judged_rules()) {
+    if (info.id == id) return &info;
+  }
+  return nullptr;
+}
+
+std::string needs_text(uint32_t needs) {
+  static constexpr std::string_view kNames[] = {"every-store", "wire",        "memory",
+                                                "dirty",       "steps",       "calls",
+                                                "submits",     "allocations", "errors"};
+  std::string text;
+  for (size_t i = 0; i < std::size(kNames); ++i) {
+    if ((needs >> i & 1) == 0) continue;
+    text += text.empty() ? "" : ", ";
+    text += kNames[i];
+  }
+  return text.empty() ? "nothing beyond the rings" : text;
+}
+
+std::string signature(const OpInfo& info) {
+  std::string text(info.name);
+  if (info.has_queue) text += " QUEUE";
+  for (const Operand& operand : info.operands) {
+    std::string part(operand.name);
+    if (!part.empty()) part += '=';
+    if (operand.kind == OperandKind::kEnum || operand.kind == OperandKind::kFeatures) {
+      std::string names;
+      for (std::string_view name : operand.names) {
+        names += names.empty() ? "" : "|";
+        names += name;
+      }
+      part += names;
+    } else if (operand.kind == OperandKind::kOrdinal) {
+      part += "#N";
+    } else {
+      part += operand.hex ? "0xN" : "N";
+    }
+    text += operand.always ? " " + part : " [" + part + "]";
+  }
+  return info.has_segs ? text + " [SEGMENT…]" : text;
+}
+
+std::string devices_text(uint8_t devices) {
+  std::string text;
+  if ((devices & kReference) != 0) text += " reference";
+  if ((devices & kKernel) != 0) text += " kernel";
+  if ((devices & kVhostUser) != 0) text += " vhost-user";
+  if ((devices & kQemu) != 0) text += " qemu";
+  return text.empty() ? "reserved: no device yet" : text.substr(1);
+}
+
+void explain_rule(const Rule& rule) {
+  fmt::print("{}  {}\n", rule.id, rule.requirement);
+  fmt::print("  level      {}\n  clause     {}\n  data       {}\n", rule.level, rule.clause,
+             rule.file);
+  const RuleInfo* judged = find_judged(rule.id);
+  fmt::print("  judged     {}\n", judged == nullptr ? "no: no oracle speaks of it yet"
+                                                    : "needs " + needs_text(judged->needs));
+  const CasesByRule by_rule = cases_by_rule();
+  const auto cases = by_rule.find(rule.id);
+  if (cases == by_rule.end()) {
+    fmt::print("  cases      none\n");
+    return;
+  }
+  std::string_view name = "cases";
+  for (const std::string& path : cases->second) {
+    fmt::print("  {:<10} {}\n", name, path);
+    name = "";
+  }
+}
+
+void explain_op(const OpInfo& info) {
+  fmt::print("{}\n  {}\n  devices    {}\n", signature(info), info.doc, devices_text(info.devices));
+}
+
+void explain_event(const EventInfo& info) {
+  std::string text(info.name);
+  if (info.has_queue) text += " QUEUE";
+  for (const EventOperand& operand : info.operands) {
+    text += operand.name.empty() ? fmt::format(" {}", operand.ordinal ? "#N" : "VALUE")
+                                 : fmt::format(" {}=VALUE", operand.name);
+  }
+  fmt::print("< {}\n  {}\n", text, info.doc);
+}
+
+int coverage(const std::vector<Rule>& rules) {
+  const CasesByRule by_rule = cases_by_rule();
+  size_t without = 0;
+  for (const Rule& rule : rules) {
+    if (by_rule.contains(rule.id)) continue;
+    ++without;
+    fmt::print("{:<8} {}\n", rule.id, rule.requirement);
+  }
+  fmt::print("{} of {} rules have a case\n", rules.size() - without, rules.size());
+  return without == 0 ? kExitOk : kExitFound;
+}
+
+}  // namespace
+
+int rules_command(const Options& options) {
+  std::vector<Rule> rules;
+  if (const Status status = load_rules(project_root(), rules); !status.ok()) {
+    fmt::print(stderr, "{}\n", status.message());
+    return kExitBroken;
+  }
+  if (options.coverage) return coverage(rules);
+  if (options.json) {
+    fmt::print("{}\n", rules_json(rules));
+    return kExitOk;
+  }
+  for (const Rule& rule : rules) {
+    fmt::print("{:<8} {:<7} {}{}\n", rule.id, rule.level, rule.requirement,
+               find_judged(rule.id) == nullptr ? " (not judged yet)" : "");
+  }
+  return kExitOk;
+}
+
+int ops_command(const Options& options) {
+  if (options.json) {
+    fmt::print("{}\n", ops_json());
+    return kExitOk;
+  }
+  for (const OpInfo& info : all_ops()) explain_op(info);
+  return kExitOk;
+}
+
+int devices_command(const Options& options) {
+  if (options.json) {
+    fmt::print("{}\n", devices_json());
+    return kExitOk;
+  }
+  for (const DeviceInfo& info : all_devices()) fmt::print("{}\n    {}\n", info.form, info.doc);
+  return kExitOk;
+}
+
+int explain_command(const Options& options) {
+  std::vector<Rule> rules;
+  if (const Status status = load_rules(project_root(), rules); !status.ok()) {
+    fmt::print(stderr, "{}\n", status.message());
+    return kExitBroken;
+  }
+  int code = kExitOk;
+  for (const std::string& id : options.inputs) {
+    const Rule* rule = find_rule(rules, id);
+    const OpInfo* op = find_op(id);
+    const EventInfo* event = find_event(id);
+    if (rule != nullptr) explain_rule(*rule);
+    if (op != nullptr) explain_op(*op);
+    if (event != nullptr) explain_event(*event);
+    if (rule != nullptr || op != nullptr || event != nullptr) continue;
+    fmt::print(stderr,
+               "vassay: `{}` is no rule, operation or event; see vassay rules, vassay ops\n", id);
+    code = kExitUsage;
+  }
+  return code;
+}
+
+}  // namespace va

@@ -1,0 +1,314 @@
+// Theory. A trace is cut into segments at its `idle` and `busy` events; the epilogue is the last
+// one. A segment holds what came to be known in it: for rings the state at its end, for calls and
+// errors whether there was one, for lists their items in order. Segments of the two traces are then
+// compared pair by pair.
+//
+// A used entry counts from the store of used idx that covers it: an entry stored twice before that
+// was never visible in its first form. State that a device has not touched is what the set-up left
+// there, so that a store that changes nothing equals no store at all.
+#include "runner/compare.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <utility>
+
+#include "prog/ops.h"
+#include "trace/case.h"
+
+namespace va {
+namespace {
+
+struct UsedEntry {
+  uint64_t slot;
+  uint64_t id;
+  uint64_t len;
+};
+
+struct QueueSegment {
+  std::vector<UsedEntry> used;
+  uint64_t used_idx = 0;
+  uint64_t used_flags = 0;
+  uint64_t avail_event = 0;
+  bool called = false;
+  bool error = false;
+};
+
+struct Range {
+  uint64_t begin;
+  uint64_t end;
+};
+
+struct Segment {
+  EventKind end = EventKind::kNone;  // kIdle, kBusy, kDied; kNone: the end of the trace
+  uint32_t op = 0;
+  std::array<QueueSegment, kQueues> queues;
+  std::vector<Event> calls;   // kDone, in order
+  std::vector<Event> frames;  // kFrame, in order
+  std::vector<Range> writes;
+  std::vector<uint64_t> dirty;
+};
+
+class Segmenter {
+ public:
+  Segmenter(const Program& program, const Trace& trace) : program_(program), trace_(trace) {}
+
+  std::vector<Segment> run() {
+    for (const Event& event : trace_.events) take(event);
+    close(EventKind::kNone, static_cast<uint32_t>(program_.ops.size()));
+    return std::move(segments_);
+  }
+
+ private:
+  // What lives in ring memory goes on into the next segment.
+  void close(EventKind end, uint32_t op) {
+    current_.end = end;
+    current_.op = op;
+    Segment next;
+    for (size_t i = 0; i < kQueues; ++i) {
+      next.queues[i].used_idx = current_.queues[i].used_idx;
+      next.queues[i].used_flags = current_.queues[i].used_flags;
+      next.queues[i].avail_event = current_.queues[i].avail_event;
+    }
+    segments_.push_back(std::move(current_));
+    current_ = std::move(next);
+  }
+
+  // `vring` and the default set-up write the ring's memory: the driver does, not the device.
+  void set_up(Queue queue, uint64_t base) {
+    QueueSegment& state = current_.queues[queue];
+    state.used_idx = base;
+    state.used_flags = 0;
+    state.avail_event = 0;
+    unpublished_[queue].clear();
+  }
+
+  void store_used(Queue queue, const UsedEntry& entry) {
+    std::vector<UsedEntry>& stored = unpublished_[queue];
+    for (UsedEntry& earlier : stored) {
+      if (earlier.slot == entry.slot) {
+        earlier = entry;
+        return;
+      }
+    }
+    stored.push_back(entry);
+  }
+
+  void publish(Queue queue, uint64_t idx) {
+    QueueSegment& state = current_.queues[queue];
+    state.used.insert(state.used.end(), unpublished_[queue].begin(), unpublished_[queue].end());
+    unpublished_[queue].clear();
+    state.used_idx = idx;
+  }
+
+  void take_control(const Event& event) {
+    if (event.kind == EventKind::kDone) {
+      current_.calls.push_back(event);
+    } else if (event.op < program_.ops.size() && program_.ops[event.op].code == Opcode::kVring) {
+      set_up(program_.ops[event.op].queue, program_.ops[event.op].arg[1]);
+    }
+  }
+
+  void take(const Event& event) {
+    const Queue queue = event.queue % kQueues;
+    QueueSegment& state = current_.queues[queue];
+    switch (event.kind) {
+      case EventKind::kSetup:
+        return set_up(queue, 0);
+      case EventKind::kBegin:
+      case EventKind::kDone:
+        return take_control(event);
+      case EventKind::kUsed:
+        return store_used(queue, {event.arg[0], event.arg[1], event.arg[2]});
+      case EventKind::kUsedIdx:
+        return publish(queue, event.arg[0]);
+      case EventKind::kUsedFlags:
+        state.used_flags = event.arg[0];
+        return;
+      case EventKind::kAvailEvent:
+        state.avail_event = event.arg[0];
+        return;
+      case EventKind::kCall:
+        state.called = true;
+        return;
+      case EventKind::kError:
+        state.error = true;
+        return;
+      case EventKind::kWrite:
+        current_.writes.push_back({event.arg[0], event.arg[0] + event.arg[1]});
+        return;
+      case EventKind::kDirty:
+        current_.dirty.push_back(event.arg[0]);
+        return;
+      case EventKind::kFrame:
+        current_.frames.push_back(event);
+        return;
+      case EventKind::kIdle:
+      case EventKind::kBusy:
+      case EventKind::kDied:
+        return close(event.kind, event.op);
+      default:
+        return;
+    }
+  }
+
+  const Program& program_;
+  const Trace& trace_;
+  Segment current_;
+  std::vector<Segment> segments_;
+  std::array<std::vector<UsedEntry>, kQueues> unpublished_;
+};
+
+// ---- values as text ----------------------------------------------------------------------------
+
+std::string hex(uint64_t value) {
+  std::string text;
+  do {
+    text.insert(text.begin(), "0123456789abcdef"[value % 16]);
+    value /= 16;
+  } while (value != 0);
+  return "0x" + text;
+}
+
+std::string or_dash(std::string text) {
+  return text.empty() ? "-" : text;
+}
+
+template <typename Items, typename Print>
+std::string join(const Items& items, Print print) {
+  std::string text;
+  for (const auto& item : items) {
+    if (!text.empty()) text += ' ';
+    text += print(item);
+  }
+  return or_dash(std::move(text));
+}
+
+std::string used_text(const std::vector<UsedEntry>& used) {
+  return join(used, [](const UsedEntry& entry) {
+    return std::to_string(entry.id) + ":" + std::to_string(entry.len);
+  });
+}
+
+std::string frames_text(const std::vector<Event>& frames) {
+  return join(frames, [](const Event& frame) {
+    return "[" + print_event(Event{frame.kind, frame.queue, 0, frame.arg}) + "]";
+  });
+}
+
+// Overlapping and adjacent ranges are one: a sample sees changed bytes, not stores.
+std::string writes_text(std::vector<Range> ranges) {
+  std::sort(ranges.begin(), ranges.end(),
+            [](const Range& a, const Range& b) { return a.begin < b.begin; });
+  std::vector<Range> merged;
+  for (const Range& range : ranges) {
+    if (!merged.empty() && range.begin <= merged.back().end) {
+      merged.back().end = std::max(merged.back().end, range.end);
+    } else {
+      merged.push_back(range);
+    }
+  }
+  return join(merged, [](const Range& range) {
+    return hex(range.begin) + "+" + std::to_string(range.end - range.begin);
+  });
+}
+
+std::string dirty_text(std::vector<uint64_t> pages) {
+  std::sort(pages.begin(), pages.end());
+  pages.erase(std::unique(pages.begin(), pages.end()), pages.end());
+  return join(pages, hex);
+}
+
+// ---- the comparison ----------------------------------------------------------------------------
+
+class Comparer {
+ public:
+  Comparer(const Program& program, uint32_t both_see, std::vector<Difference>& out)
+      : program_(program), both_see_(both_see), out_(out) {}
+
+  void run(const std::vector<Segment>& left, const std::vector<Segment>& right) {
+    for (size_t i = 0; i < std::min(left.size(), right.size()); ++i) {
+      settle_ = static_cast<uint32_t>(i);
+      op_ = left[i].op;
+      if (left[i].end != right[i].end) {
+        differ(left[i].end == EventKind::kNone ? right[i].end : left[i].end, 0,
+               end_text(left[i].end), end_text(right[i].end));
+        return;
+      }
+      segments(left[i], right[i]);
+    }
+  }
+
+ private:
+  static std::string end_text(EventKind end) {
+    return end == EventKind::kNone ? "-" : std::string(event_info(end).name);
+  }
+
+  void differ(EventKind kind, Queue queue, std::string left, std::string right) {
+    if (left == right) return;
+    out_.push_back({kind, queue, settle_, op_, std::move(left), std::move(right)});
+  }
+
+  void segments(const Segment& left, const Segment& right) {
+    calls(left.calls, right.calls);
+    for (uint8_t i = 0; i < kQueues; ++i) queues(i, left.queues[i], right.queues[i]);
+    if ((both_see_ & kMemory) != 0) {
+      differ(EventKind::kWrite, 0, writes_text(left.writes), writes_text(right.writes));
+    }
+    if ((both_see_ & kDirtyPages) != 0) {
+      differ(EventKind::kDirty, 0, dirty_text(left.dirty), dirty_text(right.dirty));
+    }
+    if ((both_see_ & kWire) != 0) {
+      differ(EventKind::kFrame, 0, frames_text(left.frames), frames_text(right.frames));
+    }
+  }
+
+  void queues(Queue queue, const QueueSegment& left, const QueueSegment& right) {
+    differ(EventKind::kUsed, queue, used_text(left.used), used_text(right.used));
+    differ(EventKind::kUsedIdx, queue, hex(left.used_idx), hex(right.used_idx));
+    differ(EventKind::kUsedFlags, queue, hex(left.used_flags), hex(right.used_flags));
+    differ(EventKind::kAvailEvent, queue, hex(left.avail_event), hex(right.avail_event));
+    if ((both_see_ & kCalls) != 0) {
+      differ(EventKind::kCall, queue, left.called ? "yes" : "no", right.called ? "yes" : "no");
+    }
+    if ((both_see_ & kErrors) != 0) {
+      differ(EventKind::kError, queue, left.error ? "yes" : "no", right.error ? "yes" : "no");
+    }
+  }
+
+  // Which features are offered is each device's own affair, errno and base are not.
+  std::string call_text(const Event& done) const {
+    Event shown{EventKind::kDone, 0, 0, {done.arg[0]}};
+    if (done.op >= program_.ops.size()) return print_event(shown);
+    const Op& op = program_.ops[done.op];
+    if (op.code == Opcode::kGetVringBase) shown.arg[1] = done.arg[1];
+    return std::string(op_info(op.code).name) + " " + print_event(shown);
+  }
+
+  void calls(const std::vector<Event>& left, const std::vector<Event>& right) {
+    const uint32_t settle_op = op_;
+    for (size_t i = 0; i < std::max(left.size(), right.size()); ++i) {
+      const Event& some = i < left.size() ? left[i] : right[i];
+      op_ = some.op;
+      differ(EventKind::kDone, some.queue, i < left.size() ? call_text(left[i]) : "-",
+             i < right.size() ? call_text(right[i]) : "-");
+    }
+    op_ = settle_op;
+  }
+
+  const Program& program_;
+  const uint32_t both_see_;
+  std::vector<Difference>& out_;
+  uint32_t settle_ = 0;
+  uint32_t op_ = 0;
+};
+
+}  // namespace
+
+void compare(const Program& program, const Trace& left, const Trace& right,
+             std::vector<Difference>& out) {
+  Comparer comparer(program, left.header.sees & right.header.sees, out);
+  comparer.run(Segmenter(program, left).run(), Segmenter(program, right).run());
+}
+
+}  // namespace va
