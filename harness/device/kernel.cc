@@ -97,6 +97,7 @@ bool KernelDevice::bring_up() {
   if (!make_guest_image(options_.kernel, options_.modules, image_, problem_)) return false;
   guest_ = Guest::boot(image_, name_of(options_.zerocopy), options_.zerocopy, problem_);
   if (guest_ == nullptr) return false;
+  problem_.clear();       // of an accelerator that was tried
   guest_->complaint();  // what the boot had to say is no Program's fault
   before_.clear();
   header_.version = guest_->hello().release;

@@ -26,7 +26,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr seconds kHelloLimit{60};
-constexpr seconds kProbeLimit{10};  // a boot with an accelerator takes a second or two
+constexpr seconds kProbeLimit{5};  // a boot with an accelerator takes a second or two
 constexpr seconds kBeatLimit{8};
 constexpr seconds kLockLimit{60};
 constexpr milliseconds kConsoleGlance{200};
