@@ -46,7 +46,7 @@ _RAND = re.compile(r"(?<![\w.>])(?:std::)?s?rand\(")
 
 def _header_problem(path: str, module: str, header: str) -> str | None:
     # A test, or an engine's own entry point, is no part of what is linked into a target.
-    if path.endswith("_test.cc") and (header.startswith(TEST_ONLY) or "/" not in header):
+    if path.endswith(("_test.cc", "_fixture.h")) and (header.startswith(TEST_ONLY) or "/" not in header):
         return None
     if header == "chrono" and path in CLOCKED:
         return None
