@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from house.shell import JOBS, ROOT, Broken, Done, run
@@ -26,8 +27,8 @@ def build(preset: str, logs: Path, targets: list[str] | None = None) -> Done:
 def must_build(preset: str, logs: Path, targets: list[str] | None = None) -> Done:
     done = build(preset, logs, targets)
     if done.code != 0:
-        errors = [line for line in done.text.splitlines() if "error" in line.lower()]
-        first = errors[0] if errors else "no message"
+        match = re.search(r"^.*(?:\berror: |CMake Error|undefined reference).*$", done.text, re.M)
+        first = match[0].strip()[:200] if match else "no message"
         raise Broken(f"preset {preset} does not build ({first}); see {relative(done.log)}")
     return done
 
