@@ -44,7 +44,9 @@ TEST(Golden, BytesKeepTheirText) {
     Program back;
     decode(golden, back);
     const bool alone = text.starts_with("repeat") || text == "end";  // a nop without its partner
-    if (!alone) EXPECT_EQ(back, program) << text;
+    if (!alone) {
+      EXPECT_EQ(back, program) << text;
+    }
   }
   for (const OpInfo& info : all_ops()) {
     EXPECT_TRUE(seen.contains(info.code)) << "golden.txt has no line for " << info.name;
