@@ -1,0 +1,59 @@
+#include "input_mutator.h"
+
+#include "prog/decode.h"
+#include "prog/encode.h"
+#include "prog/validate.h"
+
+namespace va {
+
+std::span<const uint8_t> InputMutator::mutate(std::span<const uint8_t> input, size_t max_size,
+                                              uint64_t seed) {
+  Random random(seed);
+  decode(input, program_, kFuzzBudget);
+  MutateOptions options;
+  options.profile = profile_;
+  // A quarter of what a campaign makes can be executed by the kernel.
+  if (random.one_in(4)) options.device_kinds |= kKernel;
+  keep(random);
+  if (random.one_in(program_.ops.size() < 4 ? 4 : 64)) {
+    generate_conforming(random, options, program_);
+  } else if (!kept_.empty() && random.one_in(6)) {
+    const uint32_t other = random.below(static_cast<uint32_t>(kept_.size()));
+    crossover(program_, kept_[other], random, options);
+  }
+  va::mutate(program_, random, options);
+  fit(max_size);
+  return bytes_;
+}
+
+void InputMutator::keep(Random& random) {
+  if (program_.ops.empty() || !random.one_in(8)) return;
+  if (kept_.size() < kKept) {
+    kept_.push_back(program_);
+  } else {
+    kept_[random.below(kKept)] = program_;
+  }
+}
+
+// Honours the size by dropping operations from the end, never bytes: what is left is what it was.
+void InputMutator::fit(size_t max_size) {
+  size_t size = 0;
+  size_t kept = 0;
+  while (kept < program_.ops.size() && size + encoded_size(program_.ops[kept]) <= max_size) {
+    size += encoded_size(program_.ops[kept++]);
+  }
+  program_.ops.resize(kept);
+  balance_repeats(program_);
+  if (program_.ops.empty()) program_.ops.emplace_back();  // a nop: engines want no empty input
+  encode(program_, bytes_);
+}
+
+std::span<uint8_t> InputMutator::some_operands(uint64_t seed) {
+  Random random(seed);
+  const size_t chosen = random.below(static_cast<uint32_t>(program_.ops.size()));
+  size_t at = 0;
+  for (size_t i = 0; i < chosen; ++i) at += encoded_size(program_.ops[i]);
+  return std::span(bytes_).subspan(at + 1, encoded_size(program_.ops[chosen]) - 1);
+}
+
+}  // namespace va
