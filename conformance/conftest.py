@@ -23,7 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--vassay", default=str(ROOT / "build/dev/bin/vassay"), metavar="PATH",
         help="the tool; build/dev/bin/vassay by default",
     )  # fmt: skip
-    group.addoption("--strict", action="store_true", help="NON-STRICT fails")
+    group.addoption("--strict-verdicts", action="store_true", help="NON-STRICT fails")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -21,6 +21,6 @@ def result(batch: Batch, case: str) -> Result:
 def test_case(result: Result, request: pytest.FixtureRequest) -> None:
     if result.verdict == "UNSUPPORTED":
         pytest.skip(result.reason())
-    strict = request.config.getoption("--strict") and result.verdict == "NON-STRICT"
+    strict = request.config.getoption("--strict-verdicts") and result.verdict == "NON-STRICT"
     if result.verdict in FAILS or strict:
         pytest.fail(result.story(), pytrace=False)

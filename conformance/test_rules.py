@@ -22,7 +22,7 @@ def all_rules() -> dict[str, dict[str, str]]:
     return {rule["id"]: rule for path in FILES for rule in rules_of(path)}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
 def test_rules_are_whole(path: Path) -> None:
     rules = rules_of(path)
     assert rules

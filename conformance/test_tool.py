@@ -206,3 +206,16 @@ def test_smoke_says_what_was_negotiated(tool: Tool) -> None:
     done = tool.run("smoke")
     assert done.returncode == 0, done.stdout
     assert "VERSION_1" in done.stdout
+
+
+def test_generated_programs_come_again_from_their_seed(tool: Tool) -> None:
+    one = tool.run("run", "--generate", "1", "--seed", "7", "--hostile", "-v")
+    assert one.stdout == tool.run("run", "--generate", "1", "--seed", "7", "--hostile", "-v").stdout
+    assert "generated 7" in one.stdout
+    assert one.stdout != tool.run("run", "--generate", "1", "--seed", "8", "--hostile", "-v").stdout
+
+
+def test_minimize_wants_something_to_keep(tool: Tool, write) -> None:
+    done = tool.run("minimize", write("good.vq", GOOD))
+    assert done.returncode == 2
+    assert "no oracle finds fault" in done.stderr

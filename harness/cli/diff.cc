@@ -1,8 +1,9 @@
 // diff: a case on two devices; differences that conformance/divergences.toml does not explain fail.
 #include <fmt/core.h>
 
-#include <algorithm>
+#include <map>
 
+#include "cli/case_list.h"
 #include "cli/execute.h"
 #include "cli/outcome.h"
 #include "cli/report.h"
@@ -27,10 +28,6 @@ const Event* find_event(const Trace& trace, EventKind kind) {
     if (event.kind == kind) return &event;
   }
   return nullptr;
-}
-
-bool takes_queue(EventKind kind) {
-  return event_info(kind).has_queue;
 }
 
 std::string queue_name(Queue queue) {
@@ -104,7 +101,7 @@ class DiffCase {
   ShownDifference shown_difference(const Difference& difference, const Divergence* entry) const {
     ShownDifference shown;
     shown.event = event_info(difference.kind).name;
-    if (takes_queue(difference.kind)) shown.queue = queue_name(difference.queue);
+    if (event_info(difference.kind).has_queue) shown.queue = queue_name(difference.queue);
     shown.left = difference.left;
     shown.right = difference.right;
     if (entry != nullptr) shown.explained = fmt::format("{} ({})", entry->id, entry->reason);
@@ -134,33 +131,81 @@ class DiffCase {
   Shown& shown_;
 };
 
-Shown diff_case(const CaseFile& from, const Pair& pair, const std::vector<Divergence>& listed) {
-  Shown shown;
-  shown.path = from.path;
-  shown.devices = {pair.left->device(), pair.right->device()};
-  shown.repeat = repeat_command("diff", shown.devices, from.path);
-  DiffCase diff(from, listed, shown);
-  Side left{pair.left.get(), {}};
-  Side right{pair.right.get(), {}};
-  if (diff.observe(left) && diff.observe(right)) diff.judge(left, right);
-  return shown;
-}
+class DiffSession {
+ public:
+  DiffSession(const Options& options, const Pair& pair, const std::vector<Divergence>& listed)
+      : options_(options),
+        pair_(pair),
+        listed_(listed),
+        reporter_(options),
+        outcome_(options.strict) {}
 
-// "12 cases compared, 3 of them with listed differences: DIV-01 4, DIV-02 1"
-void print_account(Reporter& reporter, const std::map<std::string, uint64_t>& explained) {
-  if (explained.empty()) return;
-  std::string text;
-  for (const auto& [entry, count] : explained) {
-    text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", entry, count);
+  int run() {
+    const std::vector<std::string> devices = {pair_.left->device(), pair_.right->device()};
+    CaseList cases(options_, devices);
+    for (const std::string& input : options_.inputs) {
+      if (const Status status = cases.add(input); !status.ok()) bad_input(input, status);
+    }
+    if (cases.size() > 0) reporter_.heading(fmt::format("{} | {}", devices[0], devices[1]));
+    for (uint64_t i = 0; i < cases.size() && !interrupted(); ++i) {
+      Shown shown;
+      shown.devices = devices;
+      shown.repeat = repeat_command("diff", devices, cases.arguments(i));
+      CaseFile from;
+      if (const Status status = cases.read(i, from); status.ok()) {
+        diff(from, shown);
+      } else {
+        bad_input(cases.name(i), status);
+      }
+    }
+    if (interrupted()) outcome_.interrupted();
+    say_what_was_listed();
+    if (!reporter_.finish()) outcome_.bad_input();
+    return outcome_.exit_code();
   }
-  reporter.note(fmt::format("listed differences: {}", text));
-}
+
+ private:
+  void bad_input(const std::string& path, const Status& status) {
+    reporter_.input_error(path, status);
+    outcome_.bad_input();
+  }
+
+  void diff(const CaseFile& from, Shown& shown) {
+    shown.path = from.path;
+    DiffCase diff(from, listed_, shown);
+    Side left{pair_.left.get(), {}};
+    Side right{pair_.right.get(), {}};
+    if (diff.observe(left) && diff.observe(right)) diff.judge(left, right);
+    for (const ShownDifference& difference : shown.differences) {
+      if (!difference.explained.empty()) ++explained_[difference.explained];
+    }
+    outcome_.add(shown.verdict);
+    reporter_.add(shown);
+  }
+
+  void say_what_was_listed() {
+    for (const auto& [entry, count] : explained_) {
+      reporter_.note(fmt::format("listed, seen {} times: {}", count, entry));
+    }
+  }
+
+  const Options& options_;
+  const Pair& pair_;
+  const std::vector<Divergence>& listed_;
+  Reporter reporter_;
+  Outcome outcome_;
+  std::map<std::string, uint64_t> explained_;
+};
 
 }  // namespace
 
 int diff_command(const Options& options) {
   if (options.devices.size() != 2) {
     fmt::print(stderr, "vassay: diff compares two devices; expected --device A --device B\n");
+    return kExitUsage;
+  }
+  if (options.inputs.empty() && options.generate == 0) {
+    fmt::print(stderr, "vassay: no case; expected files, folders or rule ids, or --generate N\n");
     return kExitUsage;
   }
   std::vector<Divergence> listed;
@@ -177,38 +222,7 @@ int diff_command(const Options& options) {
     return kExitUsage;
   }
   watch_for_interrupt();
-  Reporter reporter(options);
-  Outcome outcome(options.strict);
-  std::vector<std::string> paths;
-  for (const std::string& input : options.inputs) {
-    const Status status = find_cases(input, paths);
-    if (status.ok()) continue;
-    reporter.input_error(input, status);
-    outcome.bad_input();
-  }
-  if (!paths.empty()) {
-    reporter.heading(fmt::format("{} | {}", pair.left->device(), pair.right->device()));
-  }
-  std::map<std::string, uint64_t> explained;
-  for (const std::string& path : paths) {
-    if (interrupted()) break;
-    CaseFile from;
-    if (const Status status = read_case(path, from); !status.ok()) {
-      reporter.input_error(path, status);
-      outcome.bad_input();
-      continue;
-    }
-    const Shown shown = diff_case(from, pair, listed);
-    for (const ShownDifference& difference : shown.differences) {
-      if (!difference.explained.empty()) ++explained[difference.explained];
-    }
-    outcome.add(shown.verdict);
-    reporter.add(shown);
-  }
-  if (interrupted()) outcome.interrupted();
-  print_account(reporter, explained);
-  if (!reporter.finish()) outcome.bad_input();
-  return outcome.exit_code();
+  return DiffSession(options, pair, listed).run();
 }
 
 }  // namespace va

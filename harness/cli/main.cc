@@ -63,8 +63,6 @@ class CommandLine {
         ->allow_extra_args(false);
     sub->add_option("--timeout", options_.timeout_s, "seconds for a case; 10 by default")
         ->check(CLI::Range(1, 3600));
-    sub->add_option("--seed", options_.seed,
-                    "of everything that is chosen at random; 1 by default");
   }
 
   void output(CLI::App* sub) {
@@ -75,6 +73,16 @@ class CommandLine {
     sub->add_flag("-v,--verbose", options_.verbose, "show the trace of every case");
   }
 
+  // Generated Programs instead of cases.
+  void generation(CLI::App* sub, CLI::Option* cases) {
+    CLI::Option* generate =
+        sub->add_option("--generate", options_.generate, "instead of cases: N generated Programs")
+            ->type_name("N")
+            ->excludes(cases);
+    sub->add_option("--seed", options_.seed, "of the first of them; 1 by default");
+    sub->add_flag("--hostile", options_.hostile, "their driver breaks its duties")->needs(generate);
+  }
+
   void add_judging() {
     CLI::App* run = add("run", "run cases on a device and judge them", run_command);
     device(run);
@@ -83,13 +91,14 @@ class CommandLine {
     CLI::Option* batch = run->add_flag("--batch", options_.batch,
                                        "a case path a line on stdin, JSON a line on stdout");
     batch->excludes(cases);
+    generation(run, cases);
     CLI::App* judge = add("judge", "judge saved traces", judge_command);
     inputs(judge, "TRACE", "file or folder")->required();
     output(judge);
     CLI::App* diff = add("diff", "run cases on two devices and compare", diff_command);
     device(diff);
     output(diff);
-    inputs(diff, "CASE", "file, folder or rule id; not .vq: bytes")->required();
+    generation(diff, inputs(diff, "CASE", "file, folder or rule id; not .vq: bytes"));
     CLI::App* minimize =
         add("minimize", "the smallest Program with the same verdict, on stdout", minimize_command);
     device(minimize);

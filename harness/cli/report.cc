@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "cli/case_list.h"
+
 namespace va {
 namespace {
 
@@ -27,15 +29,6 @@ fmt::text_style style_of(VerdictKind kind) {
       return fmt::fg(fmt::terminal_color::cyan);
   }
   return {};
-}
-
-std::string quoted(const std::string& word) {
-  static constexpr std::string_view kPlain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=,+@%";
-  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
-  std::string text = "'";
-  for (char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return text + "'";
 }
 
 // A long value is cut in the middle of a terminal line; JSON has it whole.
@@ -61,10 +54,10 @@ bool is_shown_in_full(VerdictKind kind) {
 }  // namespace
 
 std::string repeat_command(std::string_view command, const std::vector<std::string>& devices,
-                           const std::string& path) {
+                           const std::string& arguments) {
   std::string text = fmt::format("vassay {}", command);
   for (const std::string& device : devices) text += " --device " + quoted(device);
-  return text + " " + quoted(path);
+  return text + " " + arguments;
 }
 
 Shown shown_of(const std::string& device, const CaseFile& from, const CaseResult& result,
@@ -77,7 +70,6 @@ Shown shown_of(const std::string& device, const CaseFile& from, const CaseResult
   shown.evidence = result.evidence;
   shown.notices = result.notices;
   shown.traces = {print_case(from.content, &result.trace)};
-  shown.repeat = repeat_command("run", shown.devices, from.path);
   shown.seconds = result.seconds;
   for (const JudgedFinding& judged : result.findings) {
     const Finding& what = judged.what;
@@ -124,6 +116,10 @@ void Reporter::print_json_row(const std::string& row) {
   }
   ++rows_;
   std::fflush(stdout);
+}
+
+void Reporter::count(VerdictKind verdict, uint64_t n) {
+  if (n > 0) counts_[verdict] += n;
 }
 
 void Reporter::add(const Shown& shown) {

@@ -71,13 +71,13 @@ std::string devices_json();
 // A JUnit document.
 std::string to_junit(const std::vector<Shown>& all, bool timings);
 
-// Brings a result into the form that is shown.
+// Brings a result into the form that is shown; `repeat` is the caller's.
 Shown shown_of(const std::string& device, const CaseFile& from, const CaseResult& result,
                const std::vector<Rule>& rules);
 
-// "vassay run --device URI CASE", quoted for a shell.
+// "vassay run --device URI CASE"; `arguments` are quoted already.
 std::string repeat_command(std::string_view command, const std::vector<std::string>& devices,
-                           const std::string& path);
+                           const std::string& arguments);
 
 class Reporter {
  public:
@@ -86,6 +86,8 @@ class Reporter {
   // A heading over the results that follow.
   void heading(const std::string& text);
   void add(const Shown& shown);
+  // Results that are counted and not shown one by one.
+  void count(VerdictKind verdict, uint64_t n);
   // On stderr as `PATH:LINE:COL: …`; in --batch also as a line of JSON.
   void input_error(const std::string& path, const Status& status);
   void note(const std::string& text);

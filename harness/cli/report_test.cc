@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "cli/case_list.h"
+
 namespace va {
 namespace {
 
@@ -18,7 +20,7 @@ Shown failed() {
 
 TEST(Report, CommandsAreQuotedForAShell) {
   EXPECT_EQ(repeat_command("run", {"reference"}, "a/b.vq"), "vassay run --device reference a/b.vq");
-  EXPECT_EQ(repeat_command("judge", {}, "it's"), "vassay judge 'it'\\''s'");
+  EXPECT_EQ(repeat_command("judge", {}, quoted("it's")), "vassay judge 'it'\\''s'");
 }
 
 TEST(Report, JsonHasNoClockUnlessAsked) {

@@ -1,9 +1,12 @@
 // run, judge, smoke and --batch: cases on devices, one verdict each.
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <iostream>
 
+#include "cli/case_list.h"
 #include "cli/execute.h"
+#include "cli/isolate.h"
 #include "cli/outcome.h"
 #include "cli/report.h"
 #include "prog/ops.h"
@@ -58,46 +61,37 @@ class Session {
   Session(const Options& options, const std::vector<Rule>& rules)
       : options_(options), rules_(rules), reporter_(options), outcome_(options.strict) {}
 
-  Reporter& reporter() { return reporter_; }
-  Outcome& outcome() { return outcome_; }
-
-  // Expands the CASE arguments; what cannot be found is said and left out.
-  std::vector<std::string> paths() {
-    std::vector<std::string> found;
-    for (const std::string& input : options_.inputs) {
-      if (const Status status = find_cases(input, found); !status.ok()) bad_input(input, status);
-    }
-    return found;
-  }
-
   void bad_input(const std::string& path, const Status& status) {
     reporter_.input_error(path, status);
     outcome_.bad_input();
   }
 
-  // False: the device is not worth another case.
-  bool run_case(Bench& bench, const std::string& path) {
-    CaseFile from;
-    if (const Status status = read_case(path, from); !status.ok()) {
-      bad_input(path, status);
-      return true;
-    }
-    CaseResult result;
-    bench.run(from, result);
+  void add(const std::string& device, const CaseFile& from, const CaseResult& result,
+           const std::string& repeat) {
     outcome_.add(result.verdict);
-    reporter_.add(shown_of(bench.device(), from, result, rules_));
-    broken_ = result.verdict == VerdictKind::kBroken ? broken_ + 1 : 0;
-    return broken_ < kBrokenInARow;
+    Shown shown = shown_of(device, from, result, rules_);
+    shown.repeat = repeat;
+    reporter_.add(shown);
   }
 
-  void run_all(Bench& bench, const std::vector<std::string>& paths) {
+  // What cannot be found is said and left out.
+  CaseList cases(const std::vector<std::string>& devices) {
+    CaseList list(options_, devices);
+    for (const std::string& input : options_.inputs) {
+      if (const Status status = list.add(input); !status.ok()) bad_input(input, status);
+    }
+    return list;
+  }
+
+  void run_all(Bench& bench, const CaseList& cases) {
     reporter_.heading(bench.device());
     broken_ = 0;
-    for (size_t i = 0; i < paths.size(); ++i) {
-      if (interrupted()) return;
-      if (run_case(bench, paths[i])) continue;
+    for (uint64_t i = 0; i < cases.size(); ++i) {
+      if (cases.is_generated() && bench.in_process()) i += pass_over(bench, cases, i);
+      if (i == cases.size() || interrupted()) return;
+      if (run_case(bench, cases, i)) continue;
       reporter_.note(
-          fmt::format("{}: given up, {} cases not run", bench.device(), paths.size() - i - 1));
+          fmt::format("{}: given up, {} cases not run", bench.device(), cases.size() - i - 1));
       return;
     }
   }
@@ -106,7 +100,14 @@ class Session {
   void run_batch(Bench& bench) {
     std::string path;
     while (!interrupted() && std::getline(std::cin, path)) {
-      if (!path.empty()) run_case(bench, path);
+      if (path.empty()) continue;
+      CaseList one(options_, {bench.device()});
+      const Status status = one.add(path);
+      if (status.ok() && one.size() == 1) {
+        run_case(bench, one, 0);
+      } else {
+        bad_input(path, status.ok() ? Status::error("expected one case a line") : status);
+      }
     }
   }
 
@@ -117,6 +118,50 @@ class Session {
   }
 
  private:
+  // False: the device is not worth another case.
+  bool run_case(Bench& bench, const CaseList& cases, uint64_t index) {
+    CaseFile from;
+    if (const Status status = cases.read(index, from); !status.ok()) {
+      bad_input(cases.name(index), status);
+      return true;
+    }
+    CaseResult result;
+    bench.run(from, result);
+    if (cases.is_generated() && result.verdict == VerdictKind::kPass && !options_.verbose) {
+      count_passes(1);
+    } else {
+      add(bench.device(), from, result,
+          repeat_command("run", {bench.device()}, cases.arguments(index)));
+    }
+    broken_ = result.verdict == VerdictKind::kBroken ? broken_ + 1 : 0;
+    return broken_ < kBrokenInARow;
+  }
+
+  // Generated Programs that pass need no words and, in process, no child each. Returns how many
+  // from `first` on passed.
+  uint64_t pass_over(Bench& bench, const CaseList& cases, uint64_t first) {
+    if (options_.verbose) return 0;
+    Judge judge;
+    Program program;
+    Trace trace;
+    Verdicts verdicts;
+    const uint64_t passed = first_bad(cases.size() - first, [&](uint64_t i) {
+      if (interrupted()) return false;
+      alarm(options_.timeout_s);
+      cases.generate(first + i, program);
+      bench.raw_device().run(program, kFuzzBudget, trace);
+      judge.judge(program, trace, verdicts);
+      return verdicts.findings.empty();
+    });
+    count_passes(passed);
+    return passed;
+  }
+
+  void count_passes(uint64_t n) {
+    reporter_.count(VerdictKind::kPass, n);
+    if (n > 0) outcome_.add(VerdictKind::kPass);
+  }
+
   const Options& options_;
   const std::vector<Rule>& rules_;
   Reporter reporter_;
@@ -147,8 +192,8 @@ int run_command(const Options& options) {
     return kExitBroken;
   }
   const std::vector<std::string> devices = devices_of(options);
-  if (options.inputs.empty() && !options.batch) {
-    return usage_error("no case; expected files, folders or rule ids, or --batch");
+  if (options.inputs.empty() && !options.batch && options.generate == 0) {
+    return usage_error("no case; expected files, folders or rule ids, --generate N or --batch");
   }
   if (options.batch && devices.size() > 1) return usage_error("--batch serves one --device");
   std::vector<std::unique_ptr<Bench>> benches;
@@ -163,9 +208,9 @@ int run_command(const Options& options) {
     session.run_batch(*benches[0]);
     return session.finish();
   }
-  const std::vector<std::string> paths = session.paths();
+  const CaseList cases = session.cases(devices);
   for (const std::unique_ptr<Bench>& bench : benches) {
-    if (!interrupted() && !paths.empty()) session.run_all(*bench, paths);
+    if (!interrupted() && cases.size() > 0) session.run_all(*bench, cases);
   }
   return session.finish();
 }
@@ -179,19 +224,18 @@ int judge_command(const Options& options) {
   watch_for_interrupt();
   Session session(options, rules);
   Judge judge;
-  for (const std::string& path : session.paths()) {
-    if (interrupted()) break;
+  const CaseList traces = session.cases({});
+  for (uint64_t i = 0; i < traces.size() && !interrupted(); ++i) {
     CaseFile from;
     CaseResult result;
+    const std::string path = traces.name(i);
     if (const Status status = read_trace(path, from, result.trace); !status.ok()) {
       session.bad_input(path, status);
       continue;
     }
     judge_trace(judge, from, {}, result);
-    session.outcome().add(result.verdict);
-    Shown shown = shown_of(result.trace.header.device, from, result, rules);
-    shown.repeat = repeat_command("judge", {}, path);
-    session.reporter().add(shown);
+    session.add(result.trace.header.device, from, result,
+                repeat_command("judge", {}, traces.arguments(i)));
   }
   return session.finish();
 }
