@@ -96,7 +96,14 @@ class Segmenter {
 
   void publish(Queue queue, uint64_t idx) {
     QueueSegment& state = current_.queues[queue];
-    state.used.insert(state.used.end(), unpublished_[queue].begin(), unpublished_[queue].end());
+    for (const UsedEntry& entry : unpublished_[queue]) {
+      // What a lap of the ring has overwritten no sample can show.
+      const auto lapped =
+          std::find_if(state.used.rbegin(), state.used.rend(),
+                       [&entry](const UsedEntry& each) { return each.slot == entry.slot; });
+      state.used.erase(state.used.begin(), lapped.base());
+      state.used.push_back(entry);
+    }
     unpublished_[queue].clear();
     state.used_idx = idx;
   }
@@ -192,7 +199,9 @@ std::string used_text(const std::vector<UsedEntry>& used) {
 
 std::string frames_text(const std::vector<Event>& frames) {
   return join(frames, [](const Event& frame) {
-    return "[" + print_event(Event{frame.kind, frame.queue, 0, frame.arg}) + "]";
+    Event shown = frame;
+    shown.op = 0;
+    return "[" + print_event(shown) + "]";
   });
 }
 
@@ -278,7 +287,9 @@ class Comparer {
 
   // Which features are offered is each device's own affair, errno and base are not.
   std::string call_text(const Event& done) const {
-    Event shown{EventKind::kDone, 0, 0, {done.arg[0]}};
+    Event shown;
+    shown.kind = EventKind::kDone;
+    shown.arg[0] = done.arg[0];
     if (done.op >= program_.ops.size()) return print_event(shown);
     const Op& op = program_.ops[done.op];
     if (op.code == Opcode::kGetVringBase) shown.arg[1] = done.arg[1];

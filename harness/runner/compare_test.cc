@@ -56,6 +56,20 @@ TEST(Compare, ASlotStoredTwiceBeforeUsedIdxCountsOnce) {
   EXPECT_TRUE(differences(settles(1), twice, once).empty());
 }
 
+TEST(Compare, EntriesThatALapOverwroteAreNotCompared) {
+  Trace stores = seeing(kEveryStore);
+  for (uint64_t i = 0; i < 7; ++i) {
+    stores.add(0, EventKind::kUsed, kTx, i % 4, i, 0);
+    stores.add(0, EventKind::kUsedIdx, kTx, i + 1);
+  }
+  stores.add(0, EventKind::kIdle);
+  Trace sample = seeing(0);
+  for (uint64_t i = 3; i < 7; ++i) sample.add(0, EventKind::kUsed, kTx, i % 4, i, 0);
+  sample.add(0, EventKind::kUsedIdx, kTx, 7);
+  sample.add(0, EventKind::kIdle);
+  EXPECT_TRUE(differences(settles(1), stores, sample).empty());
+}
+
 TEST(Compare, OrderOfUsedEntriesIsADifference) {
   Trace left = seeing(0);
   left.add(0, EventKind::kIdle);
