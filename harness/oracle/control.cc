@@ -38,7 +38,7 @@ void Model::on_setup(const Event& event) {
   size_t n = 0;
   if (!vring_seen_) supplied_[n++] = &kDefaultVring;
   if (op(event.op).code != Opcode::kBackend) supplied_[n] = &kDefaultBackend;
-  vring_seen_ = true;
+  vring_seen_ = set_up_ = true;
 }
 
 void Model::on_begin(const Event& event) {
@@ -54,11 +54,22 @@ void Model::on_begin(const Event& event) {
     set_up_view(op.queue % kQueues, num == 0 ? kDefaultNum : num, static_cast<uint16_t>(op.arg[1]),
                 call.index);
   }
-  if (op.code == Opcode::kBackend) {
-    QueueModel& q = queue(op.queue);
-    q.starting = true;
-    q.swap_mark = q.submissions.size();
-  }
+  if (op.code == Opcode::kBackend) ++queue(op.queue).starting;
+  if (calls_.size() == 1) first_call_starts();
+}
+
+// The first call is the one that is being made; those behind it wait for their turn.
+void Model::first_call_starts() {
+  const Op& op = *calls_.front().op;
+  if (op.code != Opcode::kBackend) return;
+  QueueModel& q = queue(op.queue);
+  q.swap_mark = q.submissions.size();
+  if (!is_new_peer(op)) return;
+  // The new backend is at work from now on, even if the call waits for the old one's requests.
+  q.started_at = q.exposed;
+  q.kicked_since_start = q.avail_event_seen = false;
+  q.call_exempt = true;
+  q.congested = q.link_down = false;
 }
 
 // All calls of a Program come from one thread: they return in the order in which they were made.
@@ -73,12 +84,18 @@ void Model::on_done(const Event& event) {
   const Call call = take_call();
   if (call.op == nullptr) return;
   const Op& op = *call.op;
-  if (op.code == Opcode::kBackend) queue(op.queue).starting = false;
+  if (op.code == Opcode::kBackend) --queue(op.queue).starting;
   if (event.arg[0] == 0) {
     finish_call(op, call.index);
   } else if (op.code == Opcode::kVring) {
     queue(op.queue);
     for (const Queue each : live_) queues_[each].duty.breach(kStableRing, call.index);
+  }
+  if (!calls_.empty()) first_call_starts();
+  // The set-up came before the operation at hand, and zeroed what that has stored.
+  if (set_up_ && calls_.empty() && supplied_[0] == nullptr) {
+    set_up_ = false;
+    apply(supplied_op_);
   }
 }
 
@@ -169,10 +186,7 @@ void Model::set_backend(const Op& op, uint32_t index) {
   if (!is_new_peer(op)) return;
   check_start(op.queue % kQueues, index);
   q.stop = Stop::kRunning;
-  q.started_at = q.exposed;
-  q.kicked_since_start = q.avail_event_seen = q.base_told = false;
-  q.call_exempt = true;
-  q.congested = q.link_down = false;  // of a peer that is gone
+  q.base_told = false;
 }
 
 // A device that starts on another ring than the driver's, or at another place in it, cannot be held

@@ -30,7 +30,8 @@ void Model::start_life(Queue queue, uint32_t num, uint16_t base) {
   q.avail_flags = q.used_event = q.used_flags = q.avail_event = 0;
   q.avail_event_seen = q.kicked_since_start = false;
   q.duty = DutyRecord{};
-  q.spoiled = q.unsure = q.by_hand = false;
+  q.spoiled = q.by_hand = false;
+  q.unsure = !deferred_.empty();
   q.order.clear();
   q.early.clear();
   q.submissions.clear();

@@ -152,6 +152,7 @@ void Judge::Impl::judge_event(Context& context, const Trace& trace, size_t numbe
       break;
     case EventKind::kIdle:
       idle(context);
+      replay_.settled();
       expectations_.settled(context, trace, replay_.current(), number + 1);
       break;
     case EventKind::kUnsupported:
@@ -166,6 +167,7 @@ void Judge::Impl::judge_event(Context& context, const Trace& trace, size_t numbe
       robustness_.ending(context, event);
       break;
     case EventKind::kBusy:
+      replay_.settled();
       robustness_.ending(context, event);
       expectations_.settled(context, trace, replay_.current(), number + 1);
       break;

@@ -71,7 +71,7 @@ void Model::begin(const Program& program) {
   event_ = 0;
   work_ = 0;
   checked_ = false;
-  vring_seen_ = false;
+  vring_seen_ = set_up_ = false;
   staged_ = 0;
   table_set_ = false;
   plain_table_ = true;
@@ -89,13 +89,15 @@ QueueModel& Model::queue(Queue queue) {
   q.base_told = true;
   q.has_call = q.has_kick = false;
   q.stop = Stop::kNeverStarted;
-  q.starting = q.stop_settled = q.call_exempt = false;
+  q.starting = 0;
+  q.stop_settled = q.call_exempt = false;
   q.in_flight_at_stop = 0;
   q.toggles = 0;
   q.stirred = q.late_toggle = q.call_replaced = false;
   q.held = 0;
   q.congested = q.link_down = false;
   q.drops_allowed = 0;
+  q.contested = 0;
   start_life(queue, kDefaultNum, 0);
   return q;
 }
@@ -128,6 +130,11 @@ bool Model::is_pending(uint32_t op) const {
 // ---- the Program -----------------------------------------------------------------------------
 
 void Model::apply(uint32_t index) {
+  contest(index);
+  apply_plain(index);
+}
+
+void Model::apply_plain(uint32_t index) {
   const Op& op = this->op(index);
   switch (op.code) {
     case Opcode::kAvailEntry:
@@ -195,28 +202,70 @@ void Model::apply_script(const Op& op) {
   }
 }
 
+// What a deferred operation does when it is executed is told by events, but for these: the driver's
+// plain stores and what the backend is told.
 void Model::defer(uint32_t index) {
-  deferred_.push_back(index);
   const Op& op = this->op(index);
-  queue(op.queue).unsure = true;
-  if (op.code == Opcode::kStore) {
-    for (const Queue queue : live_) queues_[queue].unsure = true;
+  QueueModel& q = queue(op.queue);
+  switch (op.code) {
+    case Opcode::kAvailFlags:
+    case Opcode::kUsedEvent:
+    case Opcode::kScribble:
+    case Opcode::kCongest:
+    case Opcode::kLink:
+      contest(index);
+      deferred_.push_back({index, q.contested != 0});
+      q.unsure = true;
+      break;
+    case Opcode::kAvailEntry:
+    case Opcode::kAvailIdx:
+      q.duty.breach(kKnown, index);
+      break;
+    case Opcode::kStore:
+      lose_track(index);
+      break;
+    case Opcode::kRefuse:
+      apply(index);
+      break;
+    default:
+      break;
   }
 }
 
+// Operation `index` happens, or is deferred: which of it and of those of its kind that wait comes
+// last is not known. One that happens with none waiting settles the matter.
+void Model::contest(uint32_t index) {
+  const Op& op = this->op(index);
+  const bool plain = op.code == Opcode::kAvailFlags || op.code == Opcode::kUsedEvent ||
+                     op.code == Opcode::kCongest || op.code == Opcode::kLink;
+  if (!plain) return;
+  bool waiting = false;
+  for (Deferred& each : deferred_) {
+    const Op& other = this->op(each.index);
+    if (other.code != op.code || other.queue != op.queue) continue;
+    waiting = each.contested = true;
+  }
+  QueueModel& q = queue(op.queue);
+  const uint32_t bit = 1u << (static_cast<uint32_t>(op.code) & 31);
+  q.contested = waiting ? q.contested | bit : q.contested & ~bit;
+}
+
 void Model::deferred_not_reached(uint32_t index) {
-  const auto at = std::find(deferred_.begin(), deferred_.end(), index);
-  if (at == deferred_.end()) return;
-  deferred_.erase(at);
+  const auto at = std::find_if(deferred_.begin(), deferred_.end(),
+                               [index](const Deferred& each) { return each.index == index; });
+  if (at != deferred_.end()) deferred_.erase(at);
   apply(index);
 }
 
 void Model::settle() {
-  for (const uint32_t index : deferred_) apply(index);
+  for (const Deferred& each : deferred_) {
+    if (!each.contested) apply_plain(each.index);
+  }
   deferred_.clear();
   for (const Queue queue : live_) {
     QueueModel& q = queues_[queue];
-    q.unsure = q.stirred = q.late_toggle = false;
+    q.unsure = q.contested != 0;
+    q.stirred = q.late_toggle = false;
   }
 }
 

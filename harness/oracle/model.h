@@ -86,7 +86,7 @@ struct QueueModel {
   bool has_call = false;
   bool has_kick = false;
   Stop stop = Stop::kNeverStarted;
-  bool starting = false;       // a backend call is under way
+  uint32_t starting = 0;       // backend calls under way
   bool stop_settled = false;   // an idle was seen since the stop
   bool call_exempt = false;    // the first decision after a start may call in any case
   bool call_replaced = false;  // no call since SET_VRING_CALL on a running ring
@@ -119,9 +119,10 @@ struct QueueModel {
   uint32_t drops_allowed = 0;  // frames that the Program tells the backend to refuse for good
 
   DutyRecord duty;
-  bool spoiled = false;  // the device broke the used ring: what follows from that is not judged
-  bool unsure = false;   // a store deferred to a point may have happened or not
-  bool by_hand = false;  // raw stores made it uncertain which frame a chain carries
+  bool spoiled = false;    // the device broke the used ring: what follows from that is not judged
+  bool unsure = false;     // a store deferred to a point may have happened or not
+  uint32_t contested = 0;  // kinds of store whose last one is not known (ContestedKind)
+  bool by_hand = false;    // raw stores made it uncertain which frame a chain carries
 
   std::vector<uint32_t> order;        // serials of this life's requests, as exposed
   uint32_t first_open = 0;            // in `order`: all before it are used
@@ -136,7 +137,7 @@ struct QueueModel {
 
   uint32_t slot(uint16_t index) const { return num == 0 ? 0 : index % num; }
   bool running() const { return stop == Stop::kRunning; }
-  bool may_act() const { return running() || starting; }
+  bool may_act() const { return running() || starting != 0; }
 };
 
 // A control call that was issued and has not returned.
@@ -154,7 +155,7 @@ class Model {
   // ---- the driver
   // The raw store, kick or script that operation `index` makes, at its moment.
   void apply(uint32_t index);
-  // Operation `index` happens at a point that the trace does not tell, from here on.
+  // Operation `index` happens at a point, from here on; some leave no event when they do.
   void defer(uint32_t index);
   // An idle is over: all that was deferred and not told about has happened by now.
   void settle();
@@ -204,7 +205,6 @@ class Model {
   uint32_t header_length() const;
   // Chains, completions and refusals so far: what can make a device work.
   uint64_t work_given() const { return requests_.size() + work_; }
-  size_t deferred() const { return deferred_.size(); }
   const Op& op(uint32_t index) const;
 
   // The whole trace is no longer what the model assumes.
@@ -256,10 +256,13 @@ class Model {
   void scribble(const Op& op, uint32_t index);
   bool is_outstanding(uint32_t serial);
   void raw_store(const Op& op, uint32_t index);
+  void apply_plain(uint32_t index);
   void apply_script(const Op& op);
   void note_toggle(QueueModel& q);
+  void contest(uint32_t index);
 
   // control.cc
+  void first_call_starts();
   void finish_call(const Op& op, uint32_t index);
   void set_vring(const Op& op, uint32_t index);
   void set_backend(const Op& op, uint32_t index);
@@ -290,7 +293,12 @@ class Model {
   std::array<const Op*, 2> supplied_{};  // calls of the default set-up still to come
   uint32_t supplied_op_ = 0;
   bool vring_seen_ = false;
-  std::vector<uint32_t> deferred_;  // operations
+  bool set_up_ = false;  // the default set-up is under way
+  struct Deferred {
+    uint32_t index = 0;
+    bool contested = false;  // another store of its kind may have come before or after it
+  };
+  std::vector<Deferred> deferred_;  // operations that leave no event
 
   std::array<Region, 64> staged_regions_{};
   uint64_t staged_ = 0;  // bit: the region is staged

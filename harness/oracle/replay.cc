@@ -39,7 +39,7 @@ void Replay::end_repeat() {
 void Replay::defer() {
   const auto& ops = program_->ops;
   if (pc_ == ops.size() || !can_be_deferred(ops[pc_].code)) return;
-  if (model_->deferred() >= kMaxDeferred) model_->lose_track(pc_);
+  if (++waiting_ > kMaxDeferred) model_->lose_track(pc_);
   const uint32_t index = pc_++;
   ++executed_;
   if (std::find(deferred_.begin(), deferred_.end(), index) == deferred_.end()) {

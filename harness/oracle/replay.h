@@ -21,20 +21,32 @@ class Replay {
   void begin(const Program& program, Model& model) {
     program_ = &program;
     model_ = &model;
-    pc_ = executed_ = 0;
+    pc_ = executed_ = waiting_ = 0;
     current_ = kNowhere;
-    repeating_ = false;
+    repeating_ = idle_seen_ = false;
     deferred_.clear();
   }
 
   // Walks to the operation of `event`. Calls `leave(op)` for each operation that is left behind.
   template <typename Leave>
   void advance(const Event& event, Leave leave) {
-    if (event.op == current_ || stays(event)) return;
-    while (step(leave)) {
-      if (current_ == event.op) return;
+    const bool again = idle_seen_ && repeating_ && left_ != 0;  // a settle settles once
+    if (event.op == current_ && !again) return;
+    if (event.kind == EventKind::kDone && model_->is_pending(event.op)) return;
+    while (!was_deferred(event.op)) {
+      if (!step(leave) || current_ == event.op) return;
+    }
+    if (event.kind != EventKind::kNoop ||
+        event.arg[0] != static_cast<uint64_t>(NoopReason::kNotReached)) {
+      return;
+    }
+    // An operation that missed its point is executed at the beginning of the next settle.
+    while (!begins_settle() && step(leave)) {
     }
   }
+
+  // The device has settled, in the operation at hand.
+  void settled() { idle_seen_ = true; }
 
   // The operation that was entered last; a number that no operation has before the first.
   uint32_t current() const { return current_; }
@@ -52,10 +64,12 @@ class Replay {
   static constexpr uint32_t kNowhere = 0xffffffff;
   static constexpr size_t kMaxDeferred = 8;  // that wait at once, in a runner
 
-  bool stays(const Event& event) const {
-    const bool deferred =
-        std::find(deferred_.begin(), deferred_.end(), event.op) != deferred_.end();
-    return deferred || (event.kind == EventKind::kDone && model_->is_pending(event.op));
+  bool was_deferred(uint32_t op) const {
+    return std::find(deferred_.begin(), deferred_.end(), op) != deferred_.end();
+  }
+  bool begins_settle() const {
+    return current_ != kNowhere && program_->ops[current_].code == Opcode::kSettle &&
+           waiting_ == 0 && !idle_seen_;
   }
 
   // Executes the next operation; false at the end.
@@ -63,6 +77,7 @@ class Replay {
   bool step(Leave& leave) {
     if (current_ != kNowhere) leave(current_);
     current_ = kNowhere;
+    idle_seen_ = false;
     const auto& ops = program_->ops;
     if (pc_ == ops.size() && repeating_) end_repeat();
     if (pc_ == ops.size() || executed_ == kCaseBudget) return false;
@@ -79,6 +94,10 @@ class Replay {
       case Opcode::kAt:
         defer();
         break;
+      case Opcode::kSettle:
+        waiting_ = 0;
+        model_->apply(index);
+        break;
       default:
         model_->apply(index);
         break;
@@ -94,6 +113,8 @@ class Replay {
   Model* model_ = nullptr;
   uint32_t pc_ = 0;
   uint32_t executed_ = 0;
+  bool idle_seen_ = false;  // in the operation at hand
+  uint32_t waiting_ = 0;    // operations deferred since the last settle
   uint32_t current_ = kNowhere;
   bool repeating_ = false;
   uint32_t body_ = 0;

@@ -29,9 +29,10 @@ void WireRules::frame(Context& context, const Event& event) {
   const Queue queue = event.queue;
   Model& model = context.model;
   const QueueModel& q = model.queue(queue);
-  if (q.unsure || !context.report.may_judge(Rule::kNet23, queue)) return;
+  if (!context.report.may_judge(Rule::kNet23, queue)) return;
   Request* r = model.named(queue, event.arg[0]);
   if (r == nullptr) {
+    if (q.unsure) return;
     if (Finding* f = context.report.open(Rule::kNet23, VerdictKind::kFail, queue, event.op)) {
       f->expected = "frames of requests that the driver made available, no others";
       f->actual = event.arg[0] == kNoOrdinal ? "a frame that names no request"
@@ -46,7 +47,7 @@ void WireRules::frame(Context& context, const Event& event) {
     }
   }
   r->framed = true;
-  if (r->content_void) return;
+  if (r->content_void || q.unsure) return;
   const FrameFacts expected = expected_frame(*r);
   const FrameFacts actual = {expected.ordinal, static_cast<uint32_t>(event.arg[1]),
                              static_cast<uint32_t>(event.arg[2])};
