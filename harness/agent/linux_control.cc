@@ -2,6 +2,7 @@
 // a call that succeeded.
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -56,29 +57,38 @@ void LinuxPort::start_call(const Op& op) {
       trace_->add(op_, EventKind::kDone, op.queue, EOPNOTSUPP);
       return;
     }
-    std::array<Op, kMaxSetupCalls> parts;
-    const size_t count = expand_vring(op, setup_, parts);
-    for (const Op& part : std::span(parts).first(count)) prepared_.push_back(prepare(part));
+    VringCalls parts(op, setup_);
+    while (const Op* part = parts.next()) prepared_.push_back(prepare(*part));
   } else {
     prepared_.push_back(prepare(op));
   }
-  control_.start(
-      [this]() -> CallResult {
-        if (prepared_.size() == 1) return prepared_[0].make();
-        CallResult result;
-        for (const Prepared& part : prepared_) {
-          result.error = part.make().error;
-          if (result.error != 0) break;
-          ++result.value;
-        }
-        return result;
-      },
-      op.as_other);
-  if (control_.wait()) finish_call();
+  if (op.as_other || peer_.anything_held()) {
+    control_.start([this] { return make_call(); }, op.as_other);
+    if (control_.wait()) collect_call();
+  } else {
+    caller_ = ::getpid();
+    finish_call(make_call());
+  }
 }
 
-void LinuxPort::finish_call() {
-  CallResult result = control_.take();
+// On whichever thread, or in a forked process.
+CallResult LinuxPort::make_call() const {
+  if (prepared_.size() == 1) return prepared_[0].make();
+  CallResult result;
+  for (const Prepared& part : prepared_) {
+    result.error = part.make().error;
+    if (result.error != 0) break;
+    ++result.value;
+  }
+  return result;
+}
+
+void LinuxPort::collect_call() {
+  caller_ = control_.caller();
+  finish_call(control_.take());
+}
+
+void LinuxPort::finish_call(CallResult result) {
   const bool whole = prepared_.size() == 1;
   const uint64_t succeeded = whole ? (result.error == 0 ? 1 : 0) : result.value;
   if (!whole) result.value = 0;
@@ -95,7 +105,7 @@ bool LinuxPort::step_calls() {
   bool progress = false;
   if (control_.busy()) {
     if (!control_.wait()) return false;
-    finish_call();
+    collect_call();
     progress = true;
   }
   while (!queued_.empty() && !control_.busy()) {
@@ -129,7 +139,7 @@ LinuxPort::Prepared LinuxPort::prepare_device_call(const Op& op) {
   switch (op.code) {
     case Opcode::kSetOwner:
       prepared = simple(op, VHOST_SET_OWNER);
-      prepared.note = [this](uint64_t) { note_owner(); };
+      prepared.note = [this](uint64_t) { worker_ = ThreadState::of_vhost_worker(caller_); };
       return prepared;
     case Opcode::kResetOwner:
       prepared = simple(op, VHOST_RESET_OWNER);
@@ -313,11 +323,6 @@ LinuxPort::Prepared LinuxPort::prepare_mem_table(const Op& op) {
     return call(fd, VHOST_SET_MEM_TABLE, *table->data());
   };
   return prepared;
-}
-
-void LinuxPort::note_owner() {
-  const pid_t worker = find_vhost_worker(control_.caller());
-  worker_ = worker == 0 ? ThreadState() : ThreadState(worker);
 }
 
 // RESET_OWNER and release: the device forgets what it was told.

@@ -59,12 +59,11 @@ ReferencePort::CallResult ReferencePort::call_vring(const Op& op) {
     unsupported(UnsupportedReason::kFeature);
     return {-EOPNOTSUPP, 0};
   }
-  std::array<Op, kMaxSetupCalls> calls;
-  const size_t count = expand_vring(op, setup_, calls);
-  for (const Op& each : std::span(calls).first(count)) {
-    const CallResult done = call(each);
+  VringCalls calls(op, setup_);
+  while (const Op* each = calls.next()) {
+    const CallResult done = call(*each);
     if (done.result != 0) return done;
-    setup_.note(each.code);
+    setup_.note(each->code);
   }
   return {};
 }
@@ -186,24 +185,22 @@ ReferencePort::CallResult ReferencePort::set_backend(const Op& op, Caller caller
 }
 
 ReferencePort::CallResult ReferencePort::set_mem_table(const Op& op, Caller caller) {
-  std::array<Region, MemTable::kMaxRegions + 1> regions{};
-  uint32_t count = 0;
   if (op.arg[0] == 0 && staged_count_ == 0) {
-    for (const DefaultRegion& region : kDefaultRegions) {
-      regions[count++] = Region{region.gpa, region.size, region.user};
+    std::array<Region, std::size(kDefaultRegions)> regions;
+    for (size_t i = 0; i < regions.size(); ++i) {
+      regions[i] = Region{kDefaultRegions[i].gpa, kDefaultRegions[i].size, kDefaultRegions[i].user};
     }
-  } else {
-    // An explicit n may be more than what was staged, and more than fits: both are the call's to
-    // refuse.
-    const uint64_t n = op.arg[0] == 0 ? staged_count_ : op.arg[0] - 1;
-    count = static_cast<uint32_t>(std::min<uint64_t>(n, regions.size()));
-    for (uint32_t i = 0; i < std::min(count, MemTable::kMaxRegions); ++i) {
-      if (i < staged_count_) regions[i] = staged_[i];
-    }
+    return {net_.set_mem_table(caller, regions, static_cast<uint32_t>(op.arg[1])), 0};
   }
-  return {
-      net_.set_mem_table(caller, std::span(regions).first(count), static_cast<uint32_t>(op.arg[1])),
-      0};
+  // An explicit n may be more than what was staged (the rest is empty), and more than fits: both
+  // are the call's to refuse.
+  const uint64_t n = op.arg[0] == 0 ? staged_count_ : op.arg[0] - 1;
+  for (; staged_count_ < std::min<uint64_t>(n, staged_.size()); ++staged_count_) {
+    staged_[staged_count_] = Region{};
+  }
+  const std::span<const Region> regions =
+      std::span(staged_).first(std::min<uint64_t>(n, staged_.size()));
+  return {net_.set_mem_table(caller, regions, static_cast<uint32_t>(op.arg[1])), 0};
 }
 
 }  // namespace va

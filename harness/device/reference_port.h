@@ -97,7 +97,8 @@ class ReferencePort : public Port, private StoreObserver, private EngineHost, pr
   uint32_t next_fd_ = 0;
   std::array<uint32_t, 2> call_fd_{};
   std::array<RingPlace, 2> places_{};
-  std::array<Region, MemTable::kMaxRegions> staged_{};
+  // One more than fits, so that a table which does not fit can be made.
+  std::array<Region, MemTable::kMaxRegions + 1> staged_{};
   uint32_t staged_count_ = 0;
 
   Op pending_;  // the call that waits, if net_.pending()

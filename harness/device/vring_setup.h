@@ -2,8 +2,7 @@
 // reference and the guest agent expand it alike, so a Program's set-up is the same everywhere.
 #pragma once
 
-#include <array>
-#include <cstddef>
+#include <cstdint>
 
 #include "prog/layout.h"
 #include "prog/ops.h"
@@ -24,38 +23,69 @@ struct SetupState {
   }
 };
 
-inline constexpr size_t kMaxSetupCalls = 9;
-
 // num of a `vring` operation (0 stands for the default).
 constexpr uint32_t vring_num(const Op& vring) {
   return vring.arg[0] == 0 ? kDefaultNum : static_cast<uint32_t>(vring.arg[0]);
 }
 
-// Writes the calls of `vring` to `out` and returns how many. Each is made only if those before it
-// succeeded; the first errno is the operation's.
-inline size_t expand_vring(const Op& vring, const SetupState& state,
-                           std::array<Op, kMaxSetupCalls>& out) {
-  size_t n = 0;
-  const auto add = [&](Opcode code, uint64_t a = 0, uint64_t b = 0, uint64_t c = 0) {
-    Op& op = out[n++];
-    op = Op{};
-    op.code = code;
-    op.queue = vring.queue;
-    op.as_other = vring.as_other;
-    op.arg = {a, b, c, 0, 0, 0};
-  };
-  const uint32_t num = vring_num(vring);
-  const RingLayout ring = ring_layout(vring.queue, num);
-  if (!state.owner) add(Opcode::kSetOwner);
-  add(Opcode::kSetFeatures, feature_bits(vring.arg[2]));
-  if (!state.mem_table) add(Opcode::kSetMemTable);
-  add(Opcode::kSetVringNum, num);
-  add(Opcode::kSetVringBase, vring.arg[1]);
-  add(Opcode::kSetVringAddr, user_of(ring.desc), user_of(ring.avail), user_of(ring.used));
-  add(Opcode::kSetVringKick);
-  add(Opcode::kSetVringCall);
-  add(Opcode::kSetVringErr);
-  return n;
-}
+// The calls of one `vring`, one after the other. Each is made only if those before it succeeded;
+// the first errno is the operation's.
+class VringCalls {
+ public:
+  // `state` is what was set up before the first of them.
+  VringCalls(const Op& vring, const SetupState& state)
+      : num_(vring_num(vring)),
+        base_(vring.arg[1]),
+        features_(feature_bits(vring.arg[2])),
+        ring_(ring_layout(vring.queue, num_)),
+        state_(state) {
+    call_.queue = vring.queue;
+    call_.as_other = vring.as_other;
+  }
+
+  // The next call, valid until the one after it; nullptr behind the last.
+  const Op* next() {
+    switch (step_++) {
+      case 0:
+        return state_.owner ? next() : make(Opcode::kSetOwner);
+      case 1:
+        return make(Opcode::kSetFeatures, features_);
+      case 2:
+        return state_.mem_table ? next() : make(Opcode::kSetMemTable);
+      case 3:
+        return make(Opcode::kSetVringNum, num_);
+      case 4:
+        return make(Opcode::kSetVringBase, base_);
+      case 5:
+        return make(Opcode::kSetVringAddr, user_of(ring_.desc), user_of(ring_.avail),
+                    user_of(ring_.used));
+      case 6:
+        return make(Opcode::kSetVringKick);
+      case 7:
+        return make(Opcode::kSetVringCall);
+      case 8:
+        return make(Opcode::kSetVringErr);
+      default:
+        return nullptr;
+    }
+  }
+
+ private:
+  const Op* make(Opcode code, uint64_t a = 0, uint64_t b = 0, uint64_t c = 0) {
+    call_.code = code;
+    call_.arg[0] = a;
+    call_.arg[1] = b;
+    call_.arg[2] = c;
+    return &call_;
+  }
+
+  uint32_t num_;
+  uint64_t base_;
+  uint64_t features_;
+  RingLayout ring_;
+  SetupState state_;
+  int step_ = 0;
+  Op call_;
+};
 
 }  // namespace va

@@ -66,6 +66,10 @@ class Walk {
 
   // A table needs no alignment (2.7.5.3 states none), so one entry may lie in several regions.
   int load_entry(uint64_t gpa, Descriptor& desc) const {
+    Segment whole;
+    if (table_.translate(gpa, sizeof(Descriptor), {&whole, 1}) == 1) {
+      return memory_.load(whole.user, desc) ? 0 : -EFAULT;
+    }
     std::array<uint8_t, sizeof(Descriptor)> bytes;
     std::array<Segment, sizeof(Descriptor)> parts;
     const int n = table_.translate(gpa, sizeof(Descriptor), parts);

@@ -82,6 +82,11 @@ struct Event {
   uint32_t op = 0;
   std::array<uint64_t, 4> arg{};  // in the order of the event's operands
 
+  Event() = default;
+  // From scalars, so that add() builds the event in its place: the hot path of every run.
+  Event(EventKind kind_, Queue queue_, uint32_t op_, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+      : kind(kind_), queue(queue_), op(op_), arg{a, b, c, d} {}
+
   friend bool operator==(const Event&, const Event&) = default;
 };
 
@@ -135,7 +140,7 @@ struct Trace {
   void clear() { events.clear(); }  // keeps the memory and the header
   void add(uint32_t op, EventKind kind, Queue queue = 0, uint64_t a = 0, uint64_t b = 0,
            uint64_t c = 0, uint64_t d = 0) {
-    events.push_back(Event{kind, queue, op, {a, b, c, d}});
+    events.emplace_back(kind, queue, op, a, b, c, d);
   }
   friend bool operator==(const Trace&, const Trace&) = default;
 };
