@@ -36,7 +36,10 @@ void Model::on_setup(const Event& event) {
   supplied_ = {};
   supplied_op_ = event.op;
   size_t n = 0;
-  if (!vring_seen_) supplied_[n++] = &kDefaultVring;
+  if (!vring_seen_) {
+    supplied_[n++] = &kDefaultVring;
+    set_up_view(kDefaultVring, event.op);
+  }
   if (op(event.op).code != Opcode::kBackend) supplied_[n] = &kDefaultBackend;
   vring_seen_ = set_up_ = true;
 }
@@ -49,11 +52,7 @@ void Model::on_begin(const Event& event) {
   }
   calls_.push_back(call);
   const Op& op = *call.op;
-  if (op.code == Opcode::kVring) {
-    const auto num = static_cast<uint16_t>(op.arg[0]);
-    set_up_view(op.queue % kQueues, num == 0 ? kDefaultNum : num, static_cast<uint16_t>(op.arg[1]),
-                call.index);
-  }
+  if (deferred_vring_ == call.index) set_up_view(op, call.index);
   if (op.code == Opcode::kBackend) ++queue(op.queue).starting;
   if (calls_.size() == 1) first_call_starts();
 }

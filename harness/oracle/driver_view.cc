@@ -47,14 +47,18 @@ void Model::start_life(Queue queue, uint32_t num, uint16_t base) {
 }
 
 // `vring`: the driver zeroes the ring and starts anew, whatever the device is doing.
-void Model::set_up_view(Queue queue, uint32_t num, uint16_t base, uint32_t op) {
+void Model::set_up_view(const Op& op, uint32_t index) {
+  const Queue queue = op.queue % kQueues;
+  const auto base = static_cast<uint16_t>(op.arg[1]);
+  deferred_vring_ = kNoOp;
   QueueModel& q = this->queue(queue);
   const bool in_use = q.running();
-  start_life(queue, num, base);
+  const auto num = static_cast<uint16_t>(op.arg[0]);
+  start_life(queue, num == 0 ? kDefaultNum : num, base);
   bytes_.zero(q.ring.desc, q.ring_end - q.ring.desc);
   const uint8_t idx[2] = {static_cast<uint8_t>(base), static_cast<uint8_t>(base >> 8)};
   bytes_.store(q.ring.avail + 2, idx, 2);
-  if (in_use) q.duty.breach(kStableRing, op);
+  if (in_use) q.duty.breach(kStableRing, index);
 }
 
 // ---- stores ----------------------------------------------------------------------------------

@@ -70,6 +70,7 @@ void Model::begin(const Program& program) {
   features_ = 0;
   event_ = 0;
   work_ = 0;
+  deferred_vring_ = kNoOp;
   checked_ = false;
   vring_seen_ = set_up_ = false;
   staged_ = 0;
@@ -153,6 +154,7 @@ void Model::apply_plain(uint32_t index) {
       break;
     case Opcode::kVring:
       if (op.queue == kTx) vring_seen_ = true;
+      set_up_view(op, index);
       break;
     case Opcode::kRegion: {
       const size_t i = op.arg[0];
@@ -226,6 +228,9 @@ void Model::defer(uint32_t index) {
       break;
     case Opcode::kRefuse:
       apply(index);
+      break;
+    case Opcode::kVring:
+      deferred_vring_ = index;
       break;
     default:
       break;

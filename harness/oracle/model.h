@@ -211,6 +211,8 @@ class Model {
   void lose_track(uint32_t op);
 
  private:
+  static constexpr uint32_t kNoOp = 0xffffffff;
+
   struct Region {
     uint64_t gpa = 0;
     uint64_t size = 0;
@@ -243,7 +245,7 @@ class Model {
   bool overlaps_ring(uint64_t gpa, uint64_t len) const;
 
   // driver_view.cc
-  void set_up_view(Queue queue, uint32_t num, uint16_t base, uint32_t op);
+  void set_up_view(const Op& op, uint32_t index);
   void start_life(Queue queue, uint32_t num, uint16_t base);
   void store(uint64_t gpa, const void* bytes, uint64_t len, uint32_t op);
   void store_payload(uint64_t gpa, uint64_t len, uint32_t op);
@@ -293,6 +295,7 @@ class Model {
   std::array<const Op*, 2> supplied_{};  // calls of the default set-up still to come
   uint32_t supplied_op_ = 0;
   bool vring_seen_ = false;
+  uint32_t deferred_vring_ = kNoOp;
   bool set_up_ = false;  // the default set-up is under way
   struct Deferred {
     uint32_t index = 0;
