@@ -3,8 +3,8 @@
 // A line per operation, in order; behind each its expectations, then its events; comments where
 // they stood. Lines inside a repeat are indented by two blanks. Events keep the order of time:
 // one that does not belong to the operation it stands behind carries `@k`, the index of its own
-// operation. That is so for all that happens inside a repeat, which is printed after its `end`, and
-// for what belongs to no operation (the epilogue).
+// operation. That is so for all that happens inside a repeat, which is printed after its `end`, for
+// an operation that was put off by `at`, and for one that does not exist.
 #include "prog/print.h"
 
 #include <algorithm>
