@@ -239,7 +239,7 @@ void Model::set_mem_table(const Op& op, uint32_t index) {
 
 uint32_t Model::mapped(uint64_t gpa, uint64_t len) const {
   if (gpa + len < gpa) return kMapped;
-  if (plain_table_) return in_arena(gpa, len) ? 0 : kMapped;
+  if (plain_table_) return in_arena(gpa, len) ? kNoDuties : uint32_t{kMapped};
   while (len != 0) {
     const Region* in = nullptr;
     for (const Region& region : table_) {
