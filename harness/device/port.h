@@ -21,6 +21,13 @@ class PointSink {
  public:
   virtual ~PointSink() = default;
   virtual void on_point(Point point) = 0;
+
+  // Whether anything waits for a point. Changes between runs of the worker only, apart from going
+  // to false.
+  bool armed() const { return armed_; }
+
+ protected:
+  bool armed_ = false;
 };
 
 class Port {

@@ -133,7 +133,9 @@ void ReferencePort::complete(const Op& op) {
 
 void ReferencePort::run_worker_once() {
   in_worker_ = true;
+  listens_ = sink_ != nullptr && sink_->armed();
   net_.run_worker();
+  listens_ = false;
   in_worker_ = false;
   ++runs_;
 }
@@ -242,9 +244,7 @@ void ReferencePort::on_error(uint32_t index, uint32_t) {
   add(EventKind::kError, queue_of(index));
 }
 
-void ReferencePort::on_point(EnginePoint point) {
-  if (in_worker_ && sink_ != nullptr) sink_->on_point(static_cast<Point>(point));
-}
+void ReferencePort::on_point(EnginePoint point) { sink_->on_point(static_cast<Point>(point)); }
 
 void ReferencePort::on_frame(std::span<const uint8_t> frame) {
   const FrameFacts facts = read_frame(frame);

@@ -63,7 +63,9 @@ class NetRig : protected EngineHost {
   static constexpr uint32_t kSmall = 100;   // copied under inorder
 
   explicit NetRig(PublicationPolicy policy)
-      : memory_(kUser, kSize), net_(policy, memory_, *this), backend_(net_), other_(net_) {}
+      : memory_(kUser, kSize), net_(policy, memory_, *this), backend_(net_), other_(net_) {
+    listens_ = true;
+  }
 
   // ---- set-up
   void set_up(uint32_t num = 8, uint64_t features = kFeatureVersion1, uint16_t base = 0) {

@@ -49,7 +49,7 @@ void Net::handle_tx() {
   Virtqueue& vq = vqs_[kTxIndex];
   Backend* backend = backends_[kTxIndex];
   if (backend == nullptr) return;
-  host_.on_point(EnginePoint::kStart);
+  host_.point(EnginePoint::kStart);
   vq.disable_notify(memory_, host_);
   polling_writable_ = false;
   uint64_t bytes = 0;
@@ -64,7 +64,7 @@ void Net::handle_tx() {
     bytes += chain_.readable_bytes;
   }
   publish_done(vq);
-  host_.on_point(EnginePoint::kEnd);
+  host_.point(EnginePoint::kEnd);
 }
 
 Net::Next Net::submit_next(Virtqueue& vq, Backend& backend) {
@@ -83,7 +83,7 @@ Net::Next Net::submit_next(Virtqueue& vq, Backend& backend) {
     case Virtqueue::Fetched::kChain:
       break;
   }
-  host_.on_point(EnginePoint::kFetched);
+  host_.point(EnginePoint::kFetched);
   uint64_t len = chain_.readable_bytes;
   const uint32_t header = (vq.features & kFeatureNetHdr) != 0 ? net_header_len(vq.features) : 0;
   // A transmit chain has no writable part (VIRTIO 1.2, 5.1.6.2) and more than the header. One that
@@ -127,7 +127,7 @@ Net::Next Net::submit(Virtqueue& vq, Backend& backend, const Packet& packet) {
     order_[order_tail_++ % RequestPool::kSlots] = token.slot;
   }
   const int sent = backend.send(packet, token);
-  host_.on_point(EnginePoint::kSubmitted);
+  host_.point(EnginePoint::kSubmitted);
   Request* request = pool_.find(token);
   const bool owned = request != nullptr && request->state == RequestState::kInFlight;
   if (sent >= 0 || !owned) {
@@ -151,7 +151,7 @@ Net::Next Net::submit(Virtqueue& vq, Backend& backend, const Packet& packet) {
 
 Net::Next Net::send_copied(Virtqueue& vq, Backend& backend, const Packet& packet) {
   const int sent = backend.send(packet, RequestToken{});
-  host_.on_point(EnginePoint::kSubmitted);
+  host_.point(EnginePoint::kSubmitted);
   if (sent < 0 && transient(sent)) return retry_later(vq, backend);
   use_now(vq);
   count_transmitted();
@@ -196,7 +196,7 @@ void Net::publish_done(Virtqueue& vq) {
   } else {
     publish_in_order(vq);
   }
-  host_.on_point(EnginePoint::kDrained);
+  host_.point(EnginePoint::kDrained);
 }
 
 // One used entry and one call decision a request, as the seed has it, in order of completion.

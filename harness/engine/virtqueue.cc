@@ -73,9 +73,9 @@ void Virtqueue::publish(GuestMemory& memory, EngineHost& host, std::span<const U
   }
   // A whole lap of used idx since the last decision makes that decision's index meaningless.
   if (last_used.ahead_of(signalled_used_) < last_used.ahead_of(old_used)) signalled_valid_ = false;
-  host.on_point(EnginePoint::kUsedWritten);
+  host.point(EnginePoint::kUsedWritten);
   if (!ring.store_used_idx(memory, last_used)) report_error(host);
-  host.on_point(EnginePoint::kUsedPublished);
+  host.point(EnginePoint::kUsedPublished);
   // Without a call eventfd there is no decision either: the driver polls.
   if (call_fd != 0 && call_owed(memory, host)) host.on_call(index, call_fd);
 }
@@ -115,7 +115,7 @@ bool Virtqueue::enable_notify(GuestMemory& memory, EngineHost& host) {
     report_error(host);
     return false;
   }
-  host.on_point(EnginePoint::kNotifyEnabled);
+  host.point(EnginePoint::kNotifyEnabled);
   return read_avail_idx(memory, host) == Fetched::kChain;
 }
 

@@ -19,6 +19,7 @@ constexpr uint32_t kUsed = 0x800;
 class Queue : public ::testing::Test, protected EngineHost {
  protected:
   Queue() : memory_(kUser, 2 * GuestMemory::kPage) {
+    listens_ = true;
     table_.add({0, 2 * GuestMemory::kPage, kUser});
     vq_.index = 1;
     vq_.ring = Vring{kNum, kUser, kUser + kAvail, kUser + kUsed};

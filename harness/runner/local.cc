@@ -94,6 +94,7 @@ class LocalRunner::Impl : public PointSink {
   void walk();
   void dispatch(uint32_t index);
   void execute(uint32_t index);
+  void execute_deferred(uint32_t index);
   void begin_repeat(uint32_t index);
   void end_repeat();
   bool defer(uint32_t index);
@@ -138,6 +139,7 @@ void LocalRunner::Impl::run(const Program& program, uint32_t budget, Trace& trac
   repeating_ = false;
   bare_ = set_up_done_ = has_vring_ = has_set_vring_ = has_backend_ = false;
   deferred_count_ = 0;
+  armed_ = false;
   trace.clear();
   port_.reset(trace, this);
   driver_.reset(trace);
@@ -195,12 +197,8 @@ void LocalRunner::Impl::dispatch(uint32_t index) {
   }
 }
 
-// `index` may be another operation than the one that dispatch() is at: one that was deferred.
 void LocalRunner::Impl::execute(uint32_t index) {
   const Op& op = ops()[index];
-  const uint32_t outer = current_;
-  current_ = index;
-  port_.set_op(index);
   if (Driver::executes(op.code)) {
     driver_.execute(index, op);
   } else {
@@ -209,6 +207,14 @@ void LocalRunner::Impl::execute(uint32_t index) {
     }
     port_.execute(op);
   }
+}
+
+// In the middle of another operation: `current_` is that one.
+void LocalRunner::Impl::execute_deferred(uint32_t index) {
+  const uint32_t outer = current_;
+  current_ = index;
+  port_.set_op(index);
+  execute(index);
   current_ = outer;
   port_.set_op(outer);
 }
@@ -248,6 +254,7 @@ bool LocalRunner::Impl::defer(uint32_t index) {
   const Op& at = ops()[index];
   const auto point = static_cast<Point>(at.arg[0] % kPoints);
   deferred_[deferred_count_++] = {pc_++, point, static_cast<uint32_t>(at.arg[1]), false};
+  armed_ = true;
   ++executed_;
   return true;
 }
@@ -255,12 +262,14 @@ bool LocalRunner::Impl::defer(uint32_t index) {
 LocalRunner::Impl::Deferred LocalRunner::Impl::take_deferred(uint32_t i) {
   const Deferred taken = deferred_[i];
   --deferred_count_;
+  armed_ = deferred_count_ > 0;
   for (; i < deferred_count_; ++i) deferred_[i] = deferred_[i + 1];
   return taken;
 }
 
 // Executing one may reach further points and so take others out: every round looks anew.
 void LocalRunner::Impl::on_point(Point point) {
+  if (deferred_count_ == 0) return;
   for (uint32_t i = 0; i < deferred_count_; ++i) {
     Deferred& waiting = deferred_[i];
     if (waiting.due || waiting.point != point) continue;
@@ -275,7 +284,7 @@ void LocalRunner::Impl::on_point(Point point) {
       ++i;
       continue;
     }
-    execute(take_deferred(i).index);
+    execute_deferred(take_deferred(i).index);
     i = 0;
   }
 }
@@ -285,7 +294,7 @@ void LocalRunner::Impl::flush_deferred() {
     const uint32_t index = take_deferred(0).index;
     trace_->add(index, EventKind::kNoop, ops()[index].queue,
                 static_cast<uint64_t>(NoopReason::kNotReached));
-    execute(index);
+    execute_deferred(index);
   }
 }
 
