@@ -118,6 +118,19 @@ TEST(Bytes, ReuseNeitherAllocatesNorRemembers) {
   EXPECT_EQ(program, decoded(Bytes(10, 1)));
 }
 
+TEST(Bytes, NothingOfTheProgramBeforeIsLeft) {
+  Random random(14);
+  Bytes bytes;
+  Program reused;
+  for (int i = 0; i < 5'000; ++i) {
+    bytes.resize(random.below(200));
+    for (uint8_t& byte : bytes)
+      byte = static_cast<uint8_t>(random.below(random.one_in(2) ? 73 : 4));
+    decode(bytes, reused);
+    ASSERT_EQ(reused, decoded(bytes));
+  }
+}
+
 TEST(Bytes, TheSizeOfARecordIsKnown) {
   Random random(2);
   Bytes bytes(4000);

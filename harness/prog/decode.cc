@@ -12,6 +12,17 @@ namespace {
 // Operands are loaded eight bytes at a time and masked, so this much must be readable at a record.
 constexpr size_t kReadable = kMaxRecord + 8;
 
+// Operations of the Program before are overwritten in place: clearing 88 bytes for each, which a
+// sanitizer makes a call, took a third of all the time.
+Op& operation(Program& program, size_t index) {
+  return index < program.ops.size() ? program.ops[index] : program.ops.emplace_back();
+}
+
+void clear_segs(Op& op) {
+  for (size_t i = 0; i < op.nseg; ++i) op.seg[i] = Seg{};
+  op.nseg = 0;
+}
+
 size_t decode_segs(const uint8_t* at, Op& op) {
   op.nseg = static_cast<uint8_t>(at[0] % (kMaxSegs + 1));
   for (size_t i = 0; i < op.nseg; ++i) {
@@ -27,30 +38,33 @@ size_t decode_op(const uint8_t* at, const WireTable& table, Op& op) {
   op.code = record.code;
   op.queue = at[1] & record.queue_mask;
   op.as_other = (at[1] & record.other_mask) != 0;
-  for (size_t i = 0; i < record.args; ++i) {
-    const WireOperand& operand = record.arg[i];
+  uint64_t* arg = op.arg.data();
+  for (const WireOperand& operand : std::span(record.arg).first(record.args)) {
     const uint64_t value = load_le<uint64_t>(at + operand.offset) & operand.mask;
-    op.arg[i] = operand.modulo == 0 ? value : value % operand.modulo;
+    *arg++ = operand.modulo == 0 ? value : value % operand.modulo;
   }
+  for (uint64_t* end = op.arg.data() + kMaxArgs; arg != end; ++arg) *arg = 0;
+  if (op.nseg != 0) clear_segs(op);
   return record.has_segs ? record.size + decode_segs(at + record.size, op) : record.size;
 }
 
 }  // namespace
 
 void decode(std::span<const uint8_t> bytes, Program& out, uint32_t max_ops) {
-  out.clear();
   const WireTable& table = wire_table();
+  size_t ops = 0;
   size_t at = 0;
-  while (bytes.size() - at >= kReadable && out.ops.size() < max_ops) {
-    at += decode_op(bytes.data() + at, table, out.ops.emplace_back());
+  while (bytes.size() - at >= kReadable && ops < max_ops) {
+    at += decode_op(bytes.data() + at, table, operation(out, ops++));
   }
   // The last records are read from a copy that zeros follow, which is what the grammar asks for.
   uint8_t tail[2 * kReadable] = {};
   const size_t left = bytes.size() - at < kReadable ? bytes.size() - at : 0;
   if (left != 0) std::memcpy(tail, bytes.data() + at, left);
-  for (size_t i = 0; i < left && out.ops.size() < max_ops;) {
-    i += decode_op(tail + i, table, out.ops.emplace_back());
+  for (size_t i = 0; i < left && ops < max_ops;) {
+    i += decode_op(tail + i, table, operation(out, ops++));
   }
+  out.ops.resize(ops);
   balance_repeats(out);
 }
 

@@ -25,7 +25,8 @@
 
 namespace va {
 
-// Overwrites `out`, whose memory is reused. At most `max_ops` operations are read.
+// Overwrites `out`, a valid Program or an empty one, whose memory is reused. At most `max_ops`
+// operations are read.
 void decode(std::span<const uint8_t> bytes, Program& out, uint32_t max_ops = UINT32_MAX);
 
 }  // namespace va

@@ -71,7 +71,8 @@ TEST(Case, ARuleThatChangedIsPrintedInItsPlace) {
 }
 
 constexpr const char* kTrace =
-    R"(trace 1 device=reference:inorder version="6.1 \x22a\x22" features=0x133d008000 policy=inorder sees=every-store|wire|calls
+    R"(trace 1 device=reference:inorder version="6.1 \x22a\x22" features=0x133d008000 )"
+    R"(policy=inorder sees=every-store|wire|calls
 # of the case
 avail tx
 < setup tx
