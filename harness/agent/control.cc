@@ -1,5 +1,6 @@
 #include "agent/control.h"
 
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -12,7 +13,8 @@
 namespace va::agent {
 namespace {
 
-// How long a call may take before its wait channel is looked at, and how long it is looked at.
+// A call is given that many turns of the processor; after them it is looked at once a glance.
+constexpr int kTurns = 16;
 constexpr std::chrono::microseconds kGlance{500};
 constexpr std::chrono::seconds kLongest{5};
 
@@ -78,14 +80,17 @@ bool ControlThread::done_within(std::chrono::microseconds limit) {
   return changed_.wait_for(lock, limit, [this] { return done_; });
 }
 
+// On one vCPU a thread that was woken is in state R, so one that is seen to wait for requests waits
+// until someone acts. Most calls are done, or wait, after the first turn that they are given.
 bool ControlThread::wait() {
   const auto limit = std::chrono::steady_clock::now() + kLongest;
-  while (!done_within(kGlance)) {
+  for (int turn = 0; std::chrono::steady_clock::now() < limit; ++turn) {
+    if (done_within(turn < kTurns ? std::chrono::microseconds(0) : kGlance)) return true;
     const pid_t caller = caller_;
-    if (caller != 0 && waits_for_requests(caller)) return done_within(kGlance);
-    if (std::chrono::steady_clock::now() > limit) return false;
+    if (caller != 0 && waits_for_requests(caller)) return false;
+    ::sched_yield();
   }
-  return true;
+  return false;
 }
 
 CallResult ControlThread::take() {

@@ -14,10 +14,10 @@
 namespace va::agent {
 namespace {
 
-// How often a worker that has gone on is waited for before it counts as busy.
+// How often a device that has gone on is looked at again before it counts as busy.
 constexpr int kRounds = 64;
-// Yields until a worker that was woken has had its turn.
-constexpr int kYields = 1024;
+// How often the worker is given a turn before it counts as busy.
+constexpr int kYields = 256;
 
 std::span<uint8_t> map_arena() {
   void* at = ::mmap(reinterpret_cast<void*>(kArenaUser), kArenaSize, PROT_READ | PROT_WRITE,
@@ -84,15 +84,8 @@ void LinuxPort::finish() {
 
 void LinuxPort::close_device() {
   if (!device_.valid()) return;
-  const int fd = std::exchange(device_, Fd()).release();
-  control_.start([fd] { return CallResult{::close(fd) < 0 ? errno : 0, 0}; }, false);
+  device_.reset();
   open_ = false;
-  stuck_ = !control_.wait();
-  if (stuck_) {
-    trace_->add(op_, EventKind::kBusy, kTx);
-  } else {
-    control_.take();
-  }
 }
 
 void LinuxPort::broken(const std::string& why) {
@@ -173,14 +166,13 @@ void LinuxPort::rest() {
   take_frames();
 }
 
-bool LinuxPort::rest_worker() {
-  for (int round = 0; round < kRounds; ++round) {
-    barrier();
-    for (int i = 0; i < kYields; ++i) {
-      if (worker_.read() != 'R') return true;
-      ::sched_yield();
-      if (round == 0) break;  // a barrier is cheaper than waiting for a turn
-    }
+// On one vCPU a worker that was woken is in state R until it has had its turn and has nothing left
+// to do.
+bool LinuxPort::rest_worker() const {
+  for (int i = 0; i < kYields; ++i) {
+    const char state = worker_.read();
+    if (state != 'R' && state != 'D') return true;
+    ::sched_yield();
   }
   return false;
 }
@@ -199,6 +191,7 @@ void LinuxPort::settle() {
   uint64_t last = 0;
   bool idle = false;
   for (int round = 0; round < kRounds && !idle; ++round) {
+    barrier();
     rest();
     const uint64_t now = observer_.sample(rings_);
     idle = !worker_busy_ && round > 0 && now == last;

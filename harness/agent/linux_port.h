@@ -1,13 +1,14 @@
 // /dev/vhost-net as a Port: what a Program means on the real kernel.
 //
-// Eager execution. After every operation that can wake vhost's worker the port brings it to rest.
-// The barrier is VHOST_NET_SET_BACKEND with the fd that is installed already: it flushes the worker
-// and changes nothing else (drivers/vhost/net.c, vhost_net_set_backend). It needs the device's
-// mutex, so while a control call waits, and without a backend, only the worker's thread state is
-// looked at, which is exact on one vCPU.
+// Eager execution. After every operation that can wake vhost's worker the port brings it to rest:
+// until its thread state says that it waits, which is exact on one vCPU. A settle point has a
+// barrier besides: VHOST_NET_SET_BACKEND with the fd that is installed already, which flushes the
+// worker and changes nothing else (drivers/vhost/net.c, vhost_net_set_backend). It needs the
+// device's mutex, so there is none while a control call waits, and none without a backend.
 //
-// Control calls are made on a thread of their own, one after the other; those behind one that waits
-// for requests in flight are queued here, so a Program's calls are made in order.
+// Control calls are made on a thread of their own while a request may be in flight, since they may
+// wait for it; those behind one that waits are queued here, so a Program's calls are made in order.
+// With nothing held there is nothing to wait for, and the main thread makes them: much faster.
 //
 // The guest has one arena, mapped at the fixed address of prog/layout.h, so user addresses in
 // Programs are portable.
@@ -76,7 +77,7 @@ class LinuxPort : public Port {
   void complete(const Op& op);
   void settle();
   void rest();
-  bool rest_worker();
+  bool rest_worker() const;
   void barrier() const;
   void take_frames();
   static void take_signals(QueueState& queue);
@@ -89,7 +90,9 @@ class LinuxPort : public Port {
   // linux_control.cc: control calls
   void control(const Op& op);
   void start_call(const Op& op);
-  void finish_call();
+  CallResult make_call() const;
+  void collect_call();
+  void finish_call(CallResult result);
   bool step_calls();
   Prepared prepare(const Op& op);
   Prepared prepare_device_call(const Op& op);
@@ -101,7 +104,6 @@ class LinuxPort : public Port {
   Prepared prepare_ring_fd(const Op& op, unsigned long request, Fd QueueState::*fd);
   Prepared simple(const Op& op, unsigned long request) const;
   int number_of(FdKind kind, Fd& fresh) const;
-  void note_owner();
   void note_reset();
 
   Peer& peer_;
@@ -119,6 +121,7 @@ class LinuxPort : public Port {
   uint64_t acked_features_ = 0;
   SetupState setup_;
   bool worker_busy_ = false;  // it did not come to rest within the bound
+  pid_t caller_ = 0;          // thread or process that made the last control call
   ThreadState worker_;
   std::array<QueueState, kQueues> queues_;
   Observer::Rings rings_;

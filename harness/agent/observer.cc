@@ -30,9 +30,15 @@ bool known(const RingView& ring) {
 
 Observer::Observer(std::span<uint8_t> arena) : arena_(arena), shadow_(arena.size()) {}
 
+// In pieces: what memset does with more than 2 KiB (rep stosb) is very slow under TCG.
 void Observer::reset() {
-  std::fill(arena_.begin(), arena_.end(), uint8_t{0});
-  std::fill(shadow_.begin(), shadow_.end(), uint8_t{0});
+  constexpr uint32_t kPiece = 1024;
+  for (uint32_t at = 0; at < kArenaSize; at += kPiece) {
+    if ((used_pages_ >> at / kPageSize & 1) == 0) continue;
+    std::memset(&arena_[at], 0, kPiece);
+    std::memset(&shadow_[at], 0, kPiece);
+  }
+  used_pages_ = 0;
   store_len_ = 0;
   log_base_ = 0;
 }
@@ -49,7 +55,11 @@ void Observer::take_driver_store() {
 }
 
 void Observer::accept(uint32_t offset, uint32_t len) {
+  if (len == 0) return;
   std::memcpy(shadow_.data() + offset, arena_.data() + offset, len);
+  for (uint32_t page = offset / kPageSize; page <= (offset + len - 1) / kPageSize; ++page) {
+    used_pages_ |= uint64_t{1} << page;
+  }
 }
 
 uint64_t Observer::sample(const Rings& rings) const {
@@ -123,22 +133,24 @@ void Observer::observe_log(uint32_t op, Trace& trace) {
   }
 }
 
-// Runs of changed bytes, told by guest address; a run does not cross the halves of the arena.
 void Observer::observe_rest(uint32_t op, Trace& trace) {
-  for (uint32_t at = 0; at < kArenaSize;) {
-    constexpr uint32_t kStride = 256;
-    if (at % kStride == 0 && std::memcmp(&arena_[at], &shadow_[at], kStride) == 0) {
-      at += kStride;
-      continue;
-    }
+  for (uint32_t page = 0; page < kPages; ++page) {
+    const uint32_t at = page * kPageSize;
+    if (std::memcmp(&arena_[at], &shadow_[at], kPageSize) != 0) observe_page(page, op, trace);
+  }
+}
+
+// Runs of changed bytes, told by guest address. A run that crosses pages is told in parts.
+void Observer::observe_page(uint32_t page, uint32_t op, Trace& trace) {
+  const uint32_t limit = (page + 1) * kPageSize;
+  for (uint32_t at = page * kPageSize; at < limit;) {
     uint32_t end = at;
-    while (end < kArenaSize && arena_[end] != shadow_[end] && (end == at || end % kHalf != 0))
-      ++end;
+    while (end < limit && arena_[end] != shadow_[end]) ++end;
     if (end > at) {
       trace.add(op, EventKind::kWrite, 0, arena_gpa(at), end - at);
       accept(at, end - at);
     }
-    at = std::max(end, at + 1);
+    at = end + 1;
   }
 }
 

@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "prog/layout.h"
 #include "prog/program.h"
 #include "trace/trace.h"
 
@@ -51,10 +52,15 @@ class Observer {
   void observe_log(uint32_t op, Trace& trace);
   void observe_rest(uint32_t op, Trace& trace);
   bool changed16(uint64_t user, uint16_t& value);
+  void observe_page(uint32_t page, uint32_t op, Trace& trace);
   void accept(uint32_t offset, uint32_t len);
+
+  static constexpr uint32_t kPages = kArenaSize / kPageSize;
+  static_assert(kPages == 64, "a page has a bit in used_pages_");
 
   std::span<uint8_t> arena_;
   std::vector<uint8_t> shadow_;
+  uint64_t used_pages_ = 0;  // bit p: page p of the arena may not be zero
   uint32_t store_offset_ = 0;
   uint32_t store_len_ = 0;
   uint64_t log_base_ = 0;

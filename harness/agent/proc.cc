@@ -42,17 +42,23 @@ std::string wait_channel(pid_t tid) {
   return name;
 }
 
-// The last field of /proc/loadavg is the process id given out last.
-pid_t find_vhost_worker(pid_t owner) {
+// The last field of /proc/loadavg is the process id given out last. A thread's files below /proc
+// are made when they are first opened, which takes long: one file tells both name and state.
+ThreadState ThreadState::of_vhost_worker(pid_t owner) {
   const std::string load = read_start("/proc/loadavg");
   const size_t space = load.rfind(' ');
-  if (space == std::string::npos) return 0;
+  if (space == std::string::npos) return ThreadState();
   const auto youngest = static_cast<pid_t>(std::atoi(load.c_str() + space));
-  const std::string name = "vhost-" + std::to_string(owner) + "\n";
+  const std::string name = "(vhost-" + std::to_string(owner) + ")";
   for (pid_t tid = youngest; tid > std::max<pid_t>(youngest - kYoungest, 0); --tid) {
-    if (read_start("/proc/" + std::to_string(tid) + "/comm") == name) return tid;
+    ThreadState state(tid);
+    char text[64] = {};
+    if (::pread(state.stat_.get(), text, sizeof text - 1, 0) > 0 &&
+        std::strstr(text, name.c_str()) != nullptr) {
+      return state;
+    }
   }
-  return 0;
+  return ThreadState();
 }
 
 }  // namespace va::agent

@@ -10,11 +10,16 @@
 
 namespace va::agent {
 
-// State letter of a thread: R, S, D, …; 0 if it is gone.
+// The state of a thread: R, S, D, …; 0 if it is gone, or none was given.
 class ThreadState {
  public:
   ThreadState() = default;
   explicit ThreadState(pid_t tid);
+
+  // The vhost worker of the device whose owner's thread is `owner` (it is named after it). To be
+  // called right after SET_OWNER: the youngest threads are looked at first. Empty if there is none.
+  static ThreadState of_vhost_worker(pid_t owner);
+
   char read() const;
 
  private:
@@ -23,9 +28,5 @@ class ThreadState {
 
 // The kernel function that a thread waits in; empty if it does not wait.
 std::string wait_channel(pid_t tid);
-
-// The worker thread of the vhost device whose owner's thread is `owner` (it is named after it).
-// Call right after SET_OWNER: the youngest threads are looked at first. 0 if there is none.
-pid_t find_vhost_worker(pid_t owner);
 
 }  // namespace va::agent
