@@ -64,6 +64,7 @@ bool Driver::executes(Opcode code) {
 
 void Driver::reset(Trace& trace) {
   trace_ = &trace;
+  arena_ = port_.arena();
   index_ = 0;
   live_ = 0;
   area_.reset();
@@ -108,9 +109,7 @@ void Driver::set_up(Queue queue, uint16_t num, uint16_t base) {
     area_.release(chain.table);
   }
   start_view(q, queue % kQueues, num == 0 ? kDefaultNum : num, base);
-  fill(q.ring.desc, 0, uint64_t{kDescSize} * q.num);
-  fill(q.ring.avail, 0, 6 + uint64_t{2} * q.num);
-  fill(q.ring.used, 0, 6 + uint64_t{8} * q.num);
+  fill(q.ring.desc, 0, q.ring.used + 6 + uint64_t{8} * q.num - q.ring.desc);
   put16(q.ring.avail + 2, base);
   put16(q.ring.used + 2, base);
 }
@@ -162,13 +161,14 @@ void Driver::avail(Queue queue, const Op& op) {
   const uint32_t ordinal = q.ordinals++;
   reclaim(queue, q);
 
-  Shape shape;
-  shape.segs = op.nseg == 0
-                   ? std::span<const Seg>(kDefaultSegs)
-                   : std::span<const Seg>(op.seg).first(std::min<size_t>(op.nseg, kMaxSegs));
-  for (const Seg& seg : shape.segs) {
-    shape.descriptors += count_of(seg);
-    shape.bytes += uint64_t{count_of(seg)} * seg.len;
+  shape_.segs = op.nseg == 0
+                    ? std::span<const Seg>(kDefaultSegs)
+                    : std::span<const Seg>(op.seg).first(std::min<size_t>(op.nseg, kMaxSegs));
+  shape_.descriptors = 0;
+  shape_.bytes = 0;
+  for (const Seg& seg : shape_.segs) {
+    shape_.descriptors += count_of(seg);
+    shape_.bytes += uint64_t{count_of(seg)} * seg.len;
   }
   const auto mode = static_cast<AvailMode>(op.arg[1] & 3);
   const bool quiet = mode == AvailMode::kQuiet || mode == AvailMode::kIndirectQuiet;
@@ -178,119 +178,127 @@ void Driver::avail(Queue queue, const Op& op) {
     expose(queue, q, ordinal, named, quiet);
     return;
   }
-  Placement placement;
-  if (!place(q, op, shape, placement)) {
+  if (!place(q, op)) {
     event(EventKind::kNoop, queue, static_cast<uint64_t>(NoopReason::kFull));
     return;
   }
   if (forced) take(q, named);
   const uint16_t head = forced ? named : take_lowest(q);
-  store_chain(queue, q, head, shape, placement);
+  store_chain(queue, q, head);
   const uint32_t header = header_length();
-  store_frame(shape, placement.gpa, header, ordinal);
-
-  const bool indirect = placement.table.bytes != 0;
-  const auto taken = static_cast<uint16_t>(indirect ? 1 : shape.descriptors);
-  q.chains[head] = {q.generation, ordinal, taken, placement.buffer, placement.table};
-  Request request;
-  request.ordinal = ordinal;
-  request.generation = q.generation;
-  request.nseg = static_cast<uint8_t>(shape.segs.size());
-  request.header = static_cast<uint8_t>(header);
-  request.gpa = placement.gpa;
-  std::copy(shape.segs.begin(), shape.segs.end(), request.seg.begin());
-  const size_t slot = ordinal % kOrdinalsKept;
-  if (q.requests.size() <= slot) q.requests.resize(slot + 1);
-  q.requests[slot] = request;
+  store_frame(header, ordinal);
+  note_request(q, ordinal, head, header);
   expose(queue, q, ordinal, head, quiet);
 }
 
-// Finds room for a chain and changes nothing where there is none.
-bool Driver::place(QueueState& q, const Op& op, const Shape& shape, Placement& placement) {
+void Driver::note_request(QueueState& q, uint32_t ordinal, uint16_t head, uint32_t header) {
+  Chain& chain = q.chains[head];
+  chain.generation = q.generation;
+  chain.ordinal = ordinal;
+  chain.descriptors = static_cast<uint16_t>(placement_.table.bytes != 0 ? 1 : shape_.descriptors);
+  chain.buffer = placement_.buffer;
+  chain.table = placement_.table;
+
+  const size_t slot = ordinal % kOrdinalsKept;
+  if (q.requests.size() <= slot) q.requests.resize(slot + 1);
+  Request& request = q.requests[slot];
+  request.ordinal = ordinal;
+  request.generation = q.generation;
+  request.nseg = static_cast<uint8_t>(shape_.segs.size());
+  request.header = static_cast<uint8_t>(header);
+  request.gpa = placement_.gpa;
+  std::copy(shape_.segs.begin(), shape_.segs.end(), request.seg.begin());
+}
+
+// Finds room for the chain; takes nothing where there is none.
+bool Driver::place(QueueState& q, const Op& op) {
   const auto mode = static_cast<AvailMode>(op.arg[1] & 3);
   const bool indirect = mode == AvailMode::kIndirect || mode == AvailMode::kIndirectQuiet;
   const bool forced = op.arg[0] != 0;
-  uint32_t wanted = indirect ? 1 : shape.descriptors;
+  uint32_t wanted = indirect ? 1 : shape_.descriptors;
   if (wanted > q.num) return false;
   if (forced && !is_free(q, static_cast<uint16_t>(op.arg[0] - 1))) --wanted;
   if (wanted > q.free_count) return false;
+  placement_.table = placement_.buffer = Extent{};
   if (indirect) {
-    placement.table = area_.allocate(uint64_t{kDescSize} * shape.descriptors);
-    if (placement.table.bytes == 0) return false;
+    placement_.table = area_.allocate(uint64_t{kDescSize} * shape_.descriptors);
+    if (placement_.table.bytes == 0) return false;
   }
-  if (op.arg[2] != 0) {
-    placement.gpa = static_cast<uint32_t>(op.arg[2]);
-    return true;
-  }
-  placement.buffer = area_.allocate(shape.bytes);
-  placement.gpa = placement.buffer.gpa;
-  if (placement.buffer.bytes != 0) return true;
-  area_.release(placement.table);
+  placement_.gpa = static_cast<uint32_t>(op.arg[2]);
+  if (placement_.gpa != 0) return true;
+  placement_.buffer = area_.allocate(shape_.bytes);
+  placement_.gpa = placement_.buffer.gpa;
+  if (placement_.buffer.bytes != 0) return true;
+  area_.release(placement_.table);
   return false;
 }
 
-void Driver::store_chain(Queue queue, QueueState& q, uint16_t head, const Shape& shape,
-                         const Placement& placement) {
-  const bool indirect = placement.table.bytes != 0;
-  uint64_t buf = placement.gpa;
-  uint32_t left = shape.descriptors;
+void Driver::store_chain(Queue queue, QueueState& q, uint16_t head) {
+  const bool indirect = placement_.table.bytes != 0;
+  uint64_t buf = placement_.gpa;
+  uint32_t left = shape_.descriptors;
   uint32_t entry = 0;       // in the indirect table
   uint16_t current = head;  // in the descriptor table
-  for (const Seg& seg : shape.segs) {
+  for (const Seg& seg : shape_.segs) {
     for (uint32_t i = 0; i < count_of(seg); ++i) {
       --left;
       const auto flags =
           static_cast<uint16_t>((seg.writable ? kDescWrite : 0) | (left != 0 ? kDescNext : 0));
-      const uint64_t gpa = indirect ? placement.table.gpa + uint64_t{kDescSize} * entry
+      const uint64_t gpa = indirect ? placement_.table.gpa + uint64_t{kDescSize} * entry
                                     : q.ring.desc + uint64_t{kDescSize} * current;
       uint16_t next = 0;
       if (left != 0) next = indirect ? static_cast<uint16_t>(entry + 1) : take_lowest(q);
       store_descriptor(queue, gpa, buf, seg.len, flags, next);
       buf += seg.len;
-      if (!indirect) q.next[current] = next;
-      current = indirect ? current : next;
       ++entry;
+      if (indirect) continue;
+      q.next[current] = next;
+      current = next;
     }
   }
   if (indirect) {
-    store_descriptor(queue, q.ring.desc + uint64_t{kDescSize} * head, placement.table.gpa,
-                     placement.table.bytes, kDescIndirect, 0);
+    store_descriptor(queue, q.ring.desc + uint64_t{kDescSize} * head, placement_.table.gpa,
+                     placement_.table.bytes, kDescIndirect, 0);
   }
 }
 
 void Driver::store_descriptor(Queue queue, uint64_t gpa, uint64_t buf, uint32_t len, uint16_t flags,
                               uint16_t next) {
-  uint8_t bytes[kDescSize];
-  store_le(bytes, buf);
-  store_le(bytes + 8, len);
-  store_le(bytes + 12, flags);
-  store_le(bytes + 14, next);
-  if (!in_arena(gpa, kDescSize)) return;
-  put(gpa, bytes, kDescSize);
+  uint8_t* to = piece(gpa, kDescSize);  // aligned, so in one piece or outside of the arena
+  if (to == nullptr) return;
+  store_le(to, buf);
+  store_le(to + 8, len);
+  store_le(to + 12, flags);
+  store_le(to + 14, next);
   event(EventKind::kDescStored, queue, gpa, buf, len, flags | uint64_t{next} << 16);
 }
 
 // The readable bytes of the chain, in order, are header, frame head and fill (prog/frame.h);
 // writable ones stay as they are. Readable neighbours lie side by side and are one run.
-void Driver::store_frame(const Shape& shape, uint64_t gpa, uint32_t header, uint32_t ordinal) {
-  uint8_t start[12 + kFrameHead] = {};
-  write_frame_head(ordinal, std::span<uint8_t, kFrameHead>(start + header, kFrameHead));
+void Driver::store_frame(uint32_t header, uint32_t ordinal) {
   const uint64_t start_size = header + kFrameHead;
+  uint64_t gpa = placement_.gpa;
   uint64_t done = 0;  // bytes of the stream that are stored
-  for (size_t i = 0; i < shape.segs.size();) {
-    const bool writable = shape.segs[i].writable;
+  for (size_t i = 0; i < shape_.segs.size();) {
+    const bool writable = shape_.segs[i].writable;
     uint64_t run = 0;
-    for (; i < shape.segs.size() && shape.segs[i].writable == writable; ++i) {
-      run += uint64_t{count_of(shape.segs[i])} * shape.segs[i].len;
+    for (; i < shape_.segs.size() && shape_.segs[i].writable == writable; ++i) {
+      run += uint64_t{count_of(shape_.segs[i])} * shape_.segs[i].len;
     }
     if (!writable) {
       const uint64_t first = done < start_size ? std::min(run, start_size - done) : 0;
-      if (first != 0) put(gpa, start + done, first);
+      if (first != 0) put(gpa, frame_start(header, ordinal) + done, first);
       fill(gpa + first, fill_of(ordinal), run - first);
       done += run;
     }
     gpa += run;
   }
+}
+
+// Header and frame head of the request, until the next one.
+const uint8_t* Driver::frame_start(uint32_t header, uint32_t ordinal) {
+  write_frame_head(ordinal, std::span(start_).subspan(12).first<kFrameHead>());
+  return start_.data() + 12 - header;  // the bytes before the head stay 0
 }
 
 void Driver::expose(Queue queue, QueueState& q, uint32_t ordinal, uint16_t head, bool quiet) {
@@ -308,12 +316,11 @@ void Driver::expose(Queue queue, QueueState& q, uint32_t ordinal, uint16_t head,
 // Frees the chains that the device gave back since the last time. What the device wrote is not
 // believed: an id that names no outstanding head is passed over, and at most num entries are read.
 void Driver::reclaim(Queue queue, QueueState& q) {
-  uint16_t used_idx = 0;
-  get(q.ring.used + 2, &used_idx, sizeof used_idx);
+  const auto used_idx = get<uint16_t>(q.ring.used + 2);
+  if (used_idx == q.last_used) return;
   std::atomic_thread_fence(std::memory_order_acquire);
   for (uint32_t n = 0; n < q.num && q.last_used != used_idx; ++n, ++q.last_used) {
-    uint32_t id = 0;
-    get(q.ring.used + 4 + uint64_t{8} * (q.last_used % q.num), &id, sizeof id);
+    const auto id = get<uint32_t>(q.ring.used + 4 + uint64_t{8} * (q.last_used % q.num));
     if (id >= q.num || q.chains[id].generation != q.generation) continue;
     Chain& chain = q.chains[id];
     auto descriptor = static_cast<uint16_t>(id);
@@ -402,23 +409,56 @@ void Driver::give_back(QueueState& q, uint16_t descriptor) {
 
 // ---- guest memory ----------------------------------------------------------------------------
 
+uint8_t* Driver::piece(uint64_t gpa, uint64_t len) {
+  const uint64_t first = gpa - kArenaGpa;  // wraps, and so is too large, below the arena
+  const uint64_t last = first + len - 1;
+  if (first >= kArenaSize || last >= kArenaSize || ((first ^ last) & kHalf) != 0) return nullptr;
+  return port_.store(static_cast<uint32_t>(first) ^ kHalf, static_cast<uint32_t>(len)).data();
+}
+
 void Driver::put(uint64_t gpa, const void* bytes, uint64_t len) {
+  if (uint8_t* to = piece(gpa, len); to != nullptr) {
+    std::memcpy(to, bytes, len);
+    return;
+  }
   each_part(gpa, len, [&](uint32_t offset, uint64_t at, uint32_t n) {
     std::memcpy(port_.store(offset, n).data(), static_cast<const uint8_t*>(bytes) + at, n);
   });
 }
 
+void Driver::put16(uint64_t gpa, uint16_t value) {
+  if (uint8_t* to = piece(gpa, sizeof value); to != nullptr) {
+    store_le(to, value);
+  } else {
+    const std::array<uint8_t, 2> bytes = {static_cast<uint8_t>(value),
+                                          static_cast<uint8_t>(value >> 8)};
+    put(gpa, bytes.data(), bytes.size());
+  }
+}
+
 void Driver::fill(uint64_t gpa, uint8_t byte, uint64_t len) {
+  if (len == 0) return;
+  if (uint8_t* to = piece(gpa, len); to != nullptr) {
+    std::memset(to, byte, len);
+    return;
+  }
   each_part(gpa, len, [&](uint32_t offset, uint64_t, uint32_t n) {
     std::memset(port_.store(offset, n).data(), byte, n);
   });
 }
 
-void Driver::get(uint64_t gpa, void* bytes, uint32_t len) const {
-  std::memset(bytes, 0, len);
-  each_part(gpa, len, [&](uint32_t offset, uint64_t at, uint32_t n) {
-    std::memcpy(static_cast<uint8_t*>(bytes) + at, port_.arena().data() + offset, n);
+template <typename T>
+T Driver::get(uint64_t gpa) const {
+  const uint64_t first = gpa - kArenaGpa;
+  const uint64_t last = first + sizeof(T) - 1;
+  if (first < kArenaSize && last < kArenaSize && ((first ^ last) & kHalf) == 0) {
+    return load_le<T>(&arena_[first ^ kHalf]);
+  }
+  T value = 0;
+  each_part(gpa, sizeof(T), [&](uint32_t offset, uint64_t at, uint32_t n) {
+    std::memcpy(reinterpret_cast<uint8_t*>(&value) + at, &arena_[offset], n);
   });
+  return value;
 }
 
 }  // namespace va

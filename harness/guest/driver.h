@@ -19,6 +19,7 @@
 
 #include "device/port.h"
 #include "guest/buffer_area.h"
+#include "prog/frame.h"
 #include "prog/layout.h"
 #include "prog/program.h"
 #include "trace/trace.h"
@@ -80,7 +81,7 @@ class Driver {
     std::vector<Request> requests;  // by ordinal modulo 2^16
   };
 
-  // The bytes of one chain, before it is placed.
+  // The bytes of one chain.
   struct Shape {
     std::span<const Seg> segs;
     uint32_t descriptors = 0;
@@ -88,20 +89,21 @@ class Driver {
   };
   struct Placement {
     uint32_t gpa = 0;  // of the first byte
-    Extent buffer;
-    Extent table;  // empty for a direct chain
+    Extent buffer;     // empty for at=
+    Extent table;      // empty for a direct chain
   };
 
   QueueState& state(Queue queue);
   void start_view(QueueState& q, Queue queue, uint32_t num, uint16_t base);
 
   void avail(Queue queue, const Op& op);
-  bool place(QueueState& q, const Op& op, const Shape& shape, Placement& placement);
-  void store_chain(Queue queue, QueueState& q, uint16_t head, const Shape& shape,
-                   const Placement& place);
+  bool place(QueueState& q, const Op& op);
+  void store_chain(Queue queue, QueueState& q, uint16_t head);
   void store_descriptor(Queue queue, uint64_t gpa, uint64_t buf, uint32_t len, uint16_t flags,
                         uint16_t next);
-  void store_frame(const Shape& shape, uint64_t gpa, uint32_t header, uint32_t ordinal);
+  void store_frame(uint32_t header, uint32_t ordinal);
+  const uint8_t* frame_start(uint32_t header, uint32_t ordinal);
+  void note_request(QueueState& q, uint32_t ordinal, uint16_t head, uint32_t header);
   void expose(Queue queue, QueueState& q, uint32_t ordinal, uint16_t head, bool quiet);
   void reclaim(Queue queue, QueueState& q);
   void scribble(Queue queue, const QueueState& q, uint32_t ordinal, uint8_t byte);
@@ -113,11 +115,14 @@ class Driver {
   uint16_t take_lowest(QueueState& q);
   void give_back(QueueState& q, uint16_t descriptor);
 
-  // Guest memory by GPA, as far as it lies in the arena.
+  // Guest memory by GPA, as far as it lies in the arena. Almost every store is within one half of
+  // it and takes the short way of piece(); the others are cut up.
+  uint8_t* piece(uint64_t gpa, uint64_t len);  // to be stored to; nullptr: not in one piece
   void put(uint64_t gpa, const void* bytes, uint64_t len);
+  void put16(uint64_t gpa, uint16_t value);
   void fill(uint64_t gpa, uint8_t byte, uint64_t len);
-  void get(uint64_t gpa, void* bytes, uint32_t len) const;  // zero where there is no memory
-  void put16(uint64_t gpa, uint16_t value) { put(gpa, &value, sizeof value); }
+  template <typename T>
+  T get(uint64_t gpa) const;  // 0 where there is no memory
   void event(EventKind kind, Queue queue, uint64_t a = 0, uint64_t b = 0, uint64_t c = 0,
              uint64_t d = 0) {
     trace_->add(index_, kind, queue, a, b, c, d);
@@ -127,7 +132,11 @@ class Driver {
   Trace* trace_ = nullptr;
   uint32_t index_ = 0;  // of the operation that is executed
   uint8_t live_ = 0;    // bit q: queues_[q] was used in this Program
+  std::span<const uint8_t> arena_;
   BufferArea area_;
+  Shape shape_;                                   // of the chain that `avail` builds
+  Placement placement_;                           // and where it lies
+  std::array<uint8_t, 12 + kFrameHead> start_{};  // frame_start()
   std::array<QueueState, kQueues> queues_;
 };
 
