@@ -66,7 +66,7 @@ void check_waiting(Context& context, Queue queue, QueueModel& q) {
   const Request* waiting = first_waiting(model, q);
   if (waiting == nullptr) return;
   Rule rule = Rule::kNav04;
-  std::string actual = "it waits, the device is idle and has asked for no kick";
+  std::string_view actual = "it waits, the device is idle and has asked for no kick";
   if (was_overtaken(model, q, *waiting)) {
     rule = Rule::kSpl02;
     actual = "it was passed over: later chains went on, it did not";
@@ -80,7 +80,7 @@ void check_waiting(Context& context, Queue queue, QueueModel& q) {
   }
   if (Finding* f = context.report.open(rule, VerdictKind::kFail, queue, context.op)) {
     f->expected = describe(*waiting) + ", available, goes to the backend and is used";
-    f->actual = std::move(actual);
+    f->actual = actual;
   }
 }
 
