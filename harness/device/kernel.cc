@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "prog/encode.h"
+#include "prog/ops.h"
 
 namespace va {
 namespace {
@@ -62,11 +63,26 @@ KernelDevice::KernelDevice(KernelOptions options) : options_(std::move(options))
 
 RunResult KernelDevice::run(const Program& program, uint32_t budget, Trace& trace) {
   problem_.clear();
+  if (is_unsupported(program, trace)) return guest_ ? RunResult::kRan : RunResult::kBroken;
   const Attempt first = attempt(program, budget, trace);
   if (first == Attempt::kBroken) return RunResult::kBroken;
   if (first != Attempt::kDone) return repeat(program, budget, trace);
   remember(program);
   return RunResult::kRan;
+}
+
+// What the operations table says that a kernel cannot do is not sent: the agent runs the rest of
+// such a Program no better.
+bool KernelDevice::is_unsupported(const Program& program, Trace& trace) {
+  for (size_t i = 0; i < program.ops.size(); ++i) {
+    if ((op_info(program.ops[i].code).devices & kKernel) != 0) continue;
+    trace.clear();
+    if (bring_up()) trace.header = header_;
+    trace.add(static_cast<uint32_t>(i), EventKind::kUnsupported, kTx,
+              static_cast<uint64_t>(UnsupportedReason::kOperation));
+    return true;
+  }
+  return false;
 }
 
 // The failure is the device's if it can be seen again on a fresh guest with this Program alone.
@@ -97,7 +113,7 @@ bool KernelDevice::bring_up() {
   if (!make_guest_image(options_.kernel, options_.modules, image_, problem_)) return false;
   guest_ = Guest::boot(image_, name_of(options_.zerocopy), options_.zerocopy, problem_);
   if (guest_ == nullptr) return false;
-  problem_.clear();       // of an accelerator that was tried
+  problem_.clear();     // of an accelerator that was tried
   guest_->complaint();  // what the boot had to say is no Program's fault
   before_.clear();
   header_.version = guest_->hello().release;

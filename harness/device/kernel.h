@@ -55,6 +55,7 @@ class KernelDevice : public Device {
     kBroken,
   };
 
+  bool is_unsupported(const Program& program, Trace& trace);
   Attempt attempt(const Program& program, uint32_t budget, Trace& trace);
   Attempt await_answer(const Program& program, Trace& trace);
   bool bring_up();
