@@ -16,7 +16,8 @@ namespace va {
 enum class Mark : uint8_t { kMust, kMay, kMustNot };  // `>`, `>?`, `>!`
 
 // Stands behind an operation and speaks of what was observed since the settle before it (or the
-// start) up to and with that operation.
+// start) up to and with that operation. A value of the ring (used_idx, used_flags, avail_event) is
+// observed while it stands, whenever it was stored.
 struct Expectation {
   Mark mark = Mark::kMust;
   uint32_t op = 0;    // index of the operation it stands behind

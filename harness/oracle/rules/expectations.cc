@@ -35,10 +35,21 @@ bool shown_at_settles_only(EventKind kind) {
   return (kind >= EventKind::kUsed && kind <= EventKind::kError) || kind == EventKind::kFrame;
 }
 
-bool matches(const Expectation& expectation, const Event& event) {
+// A value that stands in the ring until it is stored anew.
+bool is_state(EventKind kind) {
+  return kind == EventKind::kUsedIdx || kind == EventKind::kUsedFlags ||
+         kind == EventKind::kAvailEvent;
+}
+
+bool is_about(const Expectation& expectation, const Event& event) {
   const Event& pattern = expectation.pattern;
   if (event.kind != pattern.kind) return false;
-  if (event_info(pattern.kind).has_queue && event.queue != pattern.queue) return false;
+  return !event_info(pattern.kind).has_queue || event.queue == pattern.queue;
+}
+
+bool matches(const Expectation& expectation, const Event& event) {
+  if (!is_about(expectation, event)) return false;
+  const Event& pattern = expectation.pattern;
   for (size_t i = 0; i < pattern.arg.size(); ++i) {
     if ((expectation.given >> i & 1) != 0 && event.arg[i] != pattern.arg[i]) return false;
   }
@@ -98,6 +109,13 @@ void Expectations::judge(Context& context, const Trace& trace, const Expectation
       std::find_if(from, to, [&](const Event& event) { return matches(expectation, event); });
   const bool must = expectation.mark == Mark::kMust;
   if ((seen != to) == must) return;
+  if (must && is_state(kind)) {
+    // Stored before the window and not since: it is there to be seen.
+    const auto last =
+        std::find_if(std::make_reverse_iterator(to), trace.events.rend(),
+                     [&](const Event& event) { return is_about(expectation, event); });
+    if (last != trace.events.rend() && matches(expectation, *last)) return;
+  }
   spoke = 1;
   Finding& f =
       context.report.add(rule_, VerdictKind::kFail, expectation.pattern.queue, expectation.op);
