@@ -268,7 +268,7 @@ LinuxPort::Prepared LinuxPort::prepare_log_fd(const Op& op) {
 }
 
 LinuxPort::Prepared LinuxPort::prepare_backend(const Op& op) {
-  Tap*& installed = queues_[op.queue].tap;
+  QueueState& queue = queues_[op.queue];
   const bool vnet = (acked_features_ & kBitNetHdr) == 0;
   // VIRTIO 1.2, 5.1.6 and 5.1.6.1: num_buffers is there with VERSION_1 or MRG_RXBUF.
   const int header_size = (acked_features_ & (kBitVersion1 | kBitMrgRxbuf)) != 0 ? 12 : 10;
@@ -278,10 +278,10 @@ LinuxPort::Prepared LinuxPort::prepare_backend(const Op& op) {
     case BackendKind::kAsync:
     case BackendKind::kSync:
       next = peer_.tap(op.arg[0] == static_cast<uint64_t>(BackendKind::kAsync), vnet, header_size,
-                       installed);
+                       queue.tap);
       break;
     case BackendKind::kSame:
-      next = installed;
+      next = queue.tap;
       break;
     case BackendKind::kNone:
       break;
@@ -293,12 +293,13 @@ LinuxPort::Prepared LinuxPort::prepare_backend(const Op& op) {
       break;
   }
   if (next != nullptr) number = next->fd.get();
+  queue.next = next;
   Prepared prepared;
   vhost_vring_file file{vhost_index(op.queue), number};
   prepared.make = [fd = device_.get(), file]() mutable {
     return call(fd, VHOST_NET_SET_BACKEND, file);
   };
-  prepared.note = [&installed, next](uint64_t) { installed = next; };
+  prepared.note = [&queue, next](uint64_t) { queue.tap = next; };
   return prepared;
 }
 

@@ -121,9 +121,7 @@ void LinuxPort::execute(const Op& op) {
       complete(op);
       return rest();
     case Opcode::kLink:
-      if (Tap* tap = queues_[kTx].tap; tap != nullptr) {
-        peer_.set_link(*tap, op.arg[0] == static_cast<uint64_t>(LinkState::kUp));
-      }
+      set_link(op.arg[0] == static_cast<uint64_t>(LinkState::kUp));
       return rest();
     case Opcode::kRegion:
       if (op.arg[0] >= staged_.size()) return;
@@ -155,6 +153,13 @@ void LinuxPort::complete(const Op& op) {
   const auto ordinal = static_cast<uint32_t>(op.arg[0]);
   if (peer_.held(ordinal) == 0) return noop(op.queue, NoopReason::kNotHeld);
   if (!peer_.release(ordinal)) broken("a packet did not leave its plug");
+}
+
+void LinuxPort::set_link(bool up) {
+  const QueueState& queue = queues_[kTx];
+  const bool swapping = control_.busy() && current_.code == Opcode::kBackend;
+  Tap* tap = swapping && queue.next != nullptr ? queue.next : queue.tap;
+  if (tap != nullptr) peer_.set_link(*tap, up);
 }
 
 // ---- scheduling ------------------------------------------------------------------------------

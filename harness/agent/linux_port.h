@@ -58,7 +58,8 @@ class LinuxPort : public Port {
   // What the port knows of a queue from the control calls that succeeded.
   struct QueueState {
     Fd kick, call, err;
-    Tap* tap = nullptr;   // installed backend
+    Tap* tap = nullptr;   // installed backend, as far as a call that succeeded has said
+    Tap* next = nullptr;  // the kernel has it already when SET_BACKEND waits for the one before
     bool called = false;  // the call eventfd was signalled since the last settle
     bool failed = false;  // the error eventfd was
   };
@@ -75,6 +76,7 @@ class LinuxPort : public Port {
   void close_device();
   void kick(const Op& op);
   void complete(const Op& op);
+  void set_link(bool up);
   void settle();
   void rest();
   bool rest_worker() const;

@@ -224,6 +224,7 @@ Tap* Peer::tap(bool holds, bool vnet, int header_size, const Tap* not_this) {
   for (const auto& tap : taps_) {
     if (tap->holds != holds || tap->vnet != vnet || tap.get() == not_this) continue;
     if (vnet) ::ioctl(tap->fd.get(), TUNSETVNETHDRSZ, &header_size);
+    if (tap->is_down) set_link(*tap, true);
     return tap.get();
   }
   return nullptr;
