@@ -69,6 +69,8 @@ void Model::walk_table(const Descriptor& outer, Walk& walk) {
     walk.broken |= kIndirectShape;
     return;
   }
+  walk.table = outer.addr;
+  walk.table_len = outer.len;
   walk.broken |= mapped(outer.addr, outer.len);
   if (checked_ && overlaps_ring(outer.addr, outer.len)) walk.broken |= kApart;
   const uint32_t num = queues_[walk.queue].num;
@@ -119,6 +121,13 @@ void Model::walk_chain(Queue queue, uint32_t serial) {
     if (index >= q.num) {
       walk.broken |= kNextInRange;
       break;
+    }
+  }
+  if (checked_) {
+    for (size_t i = first_part; i < parts_.size(); ++i) {
+      if (ranges_meet(parts_[i].gpa, parts_[i].len, walk.table, walk.table_len)) {
+        walk.broken |= kApart;
+      }
     }
   }
   if (walk.descriptors > q.num || walk.readable + walk.writable > UINT32_MAX) {

@@ -54,6 +54,18 @@ void Model::on_begin(const Event& event) {
   const Op& op = *call.op;
   if (deferred_vring_ == call.index) set_up_view(op, call.index);
   if (op.code == Opcode::kBackend) ++queue(op.queue).starting;
+  if (op.code == Opcode::kSetMemTable) {
+    ++table_calls_;
+    odd_table_ = odd_table_ || !plain_table_ || staged_ != 0 || op.arg[0] != 0;
+  }
+  // A call may have its effect long before it returns.
+  if (op.code == Opcode::kVring) note_features(feature_bits(op.arg[2]), call.index);
+  if (op.code == Opcode::kSetFeatures) note_features(op.arg[0], call.index);
+  if (odd_table_) {
+    for (const Queue each : live_) {
+      if (queues_[each].outstanding != 0) queues_[each].duty.breach(kStableRing, call.index);
+    }
+  }
   if (calls_.size() == 1) first_call_starts();
 }
 
@@ -68,7 +80,7 @@ void Model::first_call_starts() {
   q.started_at = q.exposed;
   q.kicked_since_start = q.avail_event_seen = false;
   q.call_exempt = true;
-  q.congested = q.link_down = false;
+  q.congested_before = q.congested;
 }
 
 // All calls of a Program come from one thread: they return in the order in which they were made.
@@ -84,6 +96,7 @@ void Model::on_done(const Event& event) {
   if (call.op == nullptr) return;
   const Op& op = *call.op;
   if (op.code == Opcode::kBackend) --queue(op.queue).starting;
+  if (op.code == Opcode::kSetMemTable && --table_calls_ == 0) odd_table_ = false;
   if (event.arg[0] == 0) {
     finish_call(op, call.index);
   } else if (op.code == Opcode::kVring) {
@@ -109,7 +122,7 @@ void Model::finish_call(const Op& op, uint32_t index) {
       set_backend(op, index);
       break;
     case Opcode::kSetFeatures:
-      set_features(op.arg[0], index);
+      features_ = op.arg[0];
       break;
     case Opcode::kSetMemTable:
       set_mem_table(op, index);
@@ -154,11 +167,9 @@ void Model::finish_call(const Op& op, uint32_t index) {
   }
 }
 
-void Model::set_features(uint64_t features, uint32_t index) {
-  const uint64_t changed = (features ^ features_) & ~kBitLogAll;
-  features_ = features;
-  if (changed == 0) return;
-  // Features are negotiated before buffers are (VIRTIO 1.2, 3.1.1); LOG_ALL is the host's.
+// Features are negotiated before buffers are (VIRTIO 1.2, 3.1.1); LOG_ALL is the host's.
+void Model::note_features(uint64_t features, uint32_t index) {
+  if (((features ^ features_) & ~kBitLogAll) == 0) return;
   for (const Queue queue : live_) {
     QueueModel& q = queues_[queue];
     if (q.running() || !q.order.empty()) q.duty.breach(kStableRing, index);
@@ -167,7 +178,7 @@ void Model::set_features(uint64_t features, uint32_t index) {
 
 void Model::set_vring(const Op& op, uint32_t index) {
   QueueModel& q = queue(op.queue);
-  set_features(feature_bits(op.arg[2]), index);
+  features_ = feature_bits(op.arg[2]);
   q.device_num = q.num;
   q.device_base = q.exposed;
   q.base_told = true;
@@ -186,6 +197,7 @@ void Model::set_backend(const Op& op, uint32_t index) {
   check_start(op.queue % kQueues, index);
   q.stop = Stop::kRunning;
   q.base_told = false;
+  if (q.congested_before) q.congested = false;  // that was the old backend
 }
 
 // A device that starts on another ring than the driver's, or at another place in it, cannot be held
@@ -239,6 +251,7 @@ void Model::set_mem_table(const Op& op, uint32_t index) {
 
 uint32_t Model::mapped(uint64_t gpa, uint64_t len) const {
   if (gpa + len < gpa) return kMapped;
+  if (odd_table_) return kKnown;
   if (plain_table_) return in_arena(gpa, len) ? kNoDuties : uint32_t{kMapped};
   while (len != 0) {
     const Region* in = nullptr;

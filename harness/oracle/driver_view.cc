@@ -30,10 +30,12 @@ void Model::start_life(Queue queue, uint32_t num, uint16_t base) {
   q.avail_flags = q.used_event = q.used_flags = q.avail_event = 0;
   q.avail_event_seen = q.kicked_since_start = false;
   q.duty = DutyRecord{};
+  if (hidden_) q.duty.breach(kKnown, hidden_op_);
   q.spoiled = q.by_hand = false;
   q.unsure = !deferred_.empty();
   q.order.clear();
   q.early.clear();
+  q.scribbled.clear();
   q.submissions.clear();
   q.finished.clear();
   q.first_open = q.first_submission = q.first_finished = 0;
@@ -50,9 +52,16 @@ void Model::start_life(Queue queue, uint32_t num, uint16_t base) {
 void Model::set_up_view(const Op& op, uint32_t index) {
   const Queue queue = op.queue % kQueues;
   const auto base = static_cast<uint16_t>(op.arg[1]);
-  deferred_vring_ = kNoOp;
+  if (deferred_vring_ == index) deferred_vring_ = kNoOp;
   QueueModel& q = this->queue(queue);
   const bool in_use = q.running();
+  for (Deferred& each : deferred_) {
+    const Op& other = this->op(each.index);
+    const bool store = other.code == Opcode::kAvailFlags || other.code == Opcode::kUsedEvent;
+    if (!store || other.queue != queue) continue;
+    each.contested = true;  // the ring is zeroed before it or after it
+    q.contested |= 1u << (static_cast<uint32_t>(other.code) & 31);
+  }
   const auto num = static_cast<uint16_t>(op.arg[0]);
   start_life(queue, num == 0 ? kDefaultNum : num, base);
   bytes_.zero(q.ring.desc, q.ring_end - q.ring.desc);
@@ -183,6 +192,7 @@ void Model::reread(Queue queue, uint32_t op) {
 
 void Model::scribble(const Op& op, uint32_t index) {
   Request* r = named(op.queue % kQueues, op.arg[0]);
+  if (r == nullptr) queue(op.queue).scribbled.push_back(static_cast<uint32_t>(op.arg[0]));
   if (r == nullptr || r->used || r->reclaimed) return;
   r->content_void = true;
   queues_[r->queue].duty.breach(kBufferKept, index);
@@ -226,12 +236,16 @@ void Model::on_desc_stored(const Event& event) {
 void Model::on_exposed(const Event& event) {
   QueueModel& q = queue(event.queue);
   const auto head = static_cast<uint16_t>(event.arg[1]);
+  // Entries not yet behind avail idx take room as well; a slot that is not free may be unread.
+  const auto ahead = static_cast<uint32_t>((event.arg[2] + q.num - q.slot(q.exposed)) % q.num);
+  if (ahead + q.outstanding >= q.num + q.early.size()) q.duty.breach(kDescriptorKept, event.op);
   uint8_t entry[2];
   store_le(entry, head);
   bytes_.store(q.ring.avail + 4 + 2 * event.arg[2], entry, 2);
   if (head < q.num) {
     q.heads[head].waiting_life = q.life;
     q.heads[head].waiting_ordinal = static_cast<uint32_t>(event.arg[0]);
+    q.heads[head].waiting_op = event.op;
   }
   if (event.arg[3] < kNotStored) {
     const auto idx = static_cast<uint16_t>(event.arg[3]);
@@ -278,7 +292,11 @@ void Model::expose_one(Queue queue, uint16_t position, uint32_t op) {
   r.position = position;
   r.queue = queue;
   if (state.waiting_life == q.life) r.ordinal = state.waiting_ordinal;
-  if (r.ordinal == kNoOrdinal || q.by_hand) q.duty.breach(kNamed, op);
+  // What was built earlier may have been written over since, where memory is shared.
+  const bool old = checked_ && state.waiting_op != op;
+  if (r.ordinal == kNoOrdinal || q.by_hand || old) q.duty.breach(kNamed, op);
+  r.content_void =
+      old || std::find(q.scribbled.begin(), q.scribbled.end(), r.ordinal) != q.scribbled.end();
   state.waiting_life = 0;
   state.request = serial;
   q.order.push_back(serial);

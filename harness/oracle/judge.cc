@@ -148,7 +148,7 @@ void Judge::Impl::judge_event(Context& context, const Trace& trace, size_t numbe
       oracle::check_write(context, event);
       break;
     case EventKind::kSteps:
-      robustness_.steps(context, event, replay_.executed());
+      if (!ended_) robustness_.steps(context, event, replay_.executed());
       break;
     case EventKind::kIdle:
       idle(context);
@@ -163,6 +163,7 @@ void Judge::Impl::judge_event(Context& context, const Trace& trace, size_t numbe
     case EventKind::kBudget:
     case EventKind::kDied:
       expectations_.stop();
+      model_.lose_track(event.op);
       ended_ = true;
       robustness_.ending(context, event);
       break;

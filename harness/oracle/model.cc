@@ -36,6 +36,15 @@ namespace {
 
 const Op kNothing{};
 
+bool is_script(const Op& op) {
+  return op.code == Opcode::kCongest || op.code == Opcode::kLink || op.code == Opcode::kRefuse;
+}
+
+// The queue that an operation is about. There is one backend behind a pair of queues.
+Queue place_of(const Op& op) {
+  return is_script(op) ? static_cast<Queue>(op.queue & ~1) : op.queue;
+}
+
 }  // namespace
 
 const Op& Model::op(uint32_t index) const {
@@ -75,6 +84,8 @@ void Model::begin(const Program& program) {
   vring_seen_ = set_up_ = false;
   staged_ = 0;
   table_set_ = false;
+  table_calls_ = 0;
+  odd_table_ = hidden_ = false;
   plain_table_ = true;
 }
 
@@ -96,7 +107,7 @@ QueueModel& Model::queue(Queue queue) {
   q.toggles = 0;
   q.stirred = q.late_toggle = q.call_replaced = false;
   q.held = 0;
-  q.congested = q.link_down = false;
+  q.congested = q.congested_before = false;
   q.drops_allowed = 0;
   q.contested = 0;
   start_life(queue, kDefaultNum, 0);
@@ -169,7 +180,7 @@ void Model::apply_plain(uint32_t index) {
   }
 }
 
-// Kicks, and what the backend is told to do.
+// Kicks, and what the backend is told to do. There is one backend behind a pair of queues.
 void Model::apply_script(const Op& op) {
   if (op.code != Opcode::kAvail && op.code != Opcode::kDesc && op.code != Opcode::kNop) {
     for (const Queue queue : live_) queues_[queue].stirred = true;
@@ -182,12 +193,16 @@ void Model::apply_script(const Op& op) {
       q.kicked_since_start = true;
       break;
     }
-    case Opcode::kCongest:
-      queue(op.queue).congested = op.arg[0] == 0;
+    case Opcode::kCongest: {
+      QueueModel& q = queue(place_of(op));
+      q.congested = op.arg[0] == 0;
+      q.congested_before = false;
       break;
+    }
     case Opcode::kLink:
-      queue(op.queue).link_down = static_cast<LinkState>(op.arg[0]) == LinkState::kDown;
-      if (queue(op.queue).link_down) queue(op.queue).drops_allowed = UINT32_MAX / 2;
+      // What is sent while the link is down is dropped; how much that will be is not known.
+      if (static_cast<LinkState>(op.arg[0]) != LinkState::kDown) break;
+      queue(place_of(op)).drops_allowed = UINT32_MAX / 2;
       break;
     case Opcode::kRefuse: {
       const auto error = static_cast<RefuseError>(op.arg[0]);
@@ -196,7 +211,7 @@ void Model::apply_script(const Op& op) {
       const bool inside = static_cast<CompletionTime>(op.arg[2]) == CompletionTime::kInside;
       const auto times = op.arg[1] == 0 ? 1 : static_cast<uint32_t>(op.arg[1]);
       work_ += times;
-      if (!transient || inside) queue(op.queue).drops_allowed += times;
+      if (!transient || inside) queue(place_of(op)).drops_allowed += times;
       break;
     }
     default:
@@ -208,7 +223,7 @@ void Model::apply_script(const Op& op) {
 // plain stores and what the backend is told.
 void Model::defer(uint32_t index) {
   const Op& op = this->op(index);
-  QueueModel& q = queue(op.queue);
+  QueueModel& q = queue(place_of(op));
   switch (op.code) {
     case Opcode::kAvailFlags:
     case Opcode::kUsedEvent:
@@ -221,9 +236,9 @@ void Model::defer(uint32_t index) {
       break;
     case Opcode::kAvailEntry:
     case Opcode::kAvailIdx:
-      q.duty.breach(kKnown, index);
-      break;
     case Opcode::kStore:
+      hidden_ = true;
+      hidden_op_ = index;
       lose_track(index);
       break;
     case Opcode::kRefuse:
@@ -241,17 +256,17 @@ void Model::defer(uint32_t index) {
 // last is not known. One that happens with none waiting settles the matter.
 void Model::contest(uint32_t index) {
   const Op& op = this->op(index);
-  const bool plain = op.code == Opcode::kAvailFlags || op.code == Opcode::kUsedEvent ||
-                     op.code == Opcode::kCongest || op.code == Opcode::kLink;
-  if (!plain) return;
+  const bool store = op.code == Opcode::kAvailFlags || op.code == Opcode::kUsedEvent;
+  if (!store && op.code != Opcode::kCongest && op.code != Opcode::kLink) return;
+  const Queue place = place_of(op);
   bool waiting = false;
   for (Deferred& each : deferred_) {
     const Op& other = this->op(each.index);
-    if (other.code != op.code || other.queue != op.queue) continue;
+    if (other.code != op.code || place_of(other) != place) continue;
     waiting = each.contested = true;
   }
-  QueueModel& q = queue(op.queue);
-  const uint32_t bit = 1u << (static_cast<uint32_t>(op.code) & 31);
+  QueueModel& q = queue(place);
+  const uint32_t bit = 1u << (static_cast<uint32_t>(op.code) & 31);  // unique among the four
   q.contested = waiting ? q.contested | bit : q.contested & ~bit;
 }
 
@@ -267,6 +282,7 @@ void Model::settle() {
     if (!each.contested) apply_plain(each.index);
   }
   deferred_.clear();
+  hidden_ = false;
   for (const Queue queue : live_) {
     QueueModel& q = queues_[queue];
     q.unsure = q.contested != 0;

@@ -66,6 +66,7 @@ struct HeadState {
   uint32_t request = 0;       // serial of the last request with this head; 0 none
   uint32_t waiting_life = 0;  // the life in which `avail` named it without exposing it
   uint32_t waiting_ordinal = 0;
+  uint32_t waiting_op = 0;
 };
 
 // Why the device may do nothing on a queue.
@@ -115,8 +116,8 @@ struct QueueModel {
   // The backend.
   uint32_t held = 0;  // requests submitted and not complete
   bool congested = false;
-  bool link_down = false;
-  uint32_t drops_allowed = 0;  // frames that the Program tells the backend to refuse for good
+  bool congested_before = false;  // it was, when the backend call under way began
+  uint32_t drops_allowed = 0;     // frames that the Program tells the backend to refuse for good
 
   DutyRecord duty;
   bool spoiled = false;    // the device broke the used ring: what follows from that is not judged
@@ -127,6 +128,7 @@ struct QueueModel {
   std::vector<uint32_t> order;        // serials of this life's requests, as exposed
   uint32_t first_open = 0;            // in `order`: all before it are used
   std::vector<uint32_t> early;        // reclaimed by the driver before the trace shows them used
+  std::vector<uint32_t> scribbled;    // ordinals whose payload was changed before they were exposed
   std::vector<uint32_t> submissions;  // serials, as submitted
   uint32_t first_submission = 0;      // in `submissions`: all before it are used
   std::vector<uint32_t> finished;     // serials, as they became complete
@@ -230,6 +232,8 @@ class Model {
     uint32_t serial = 0;
     uint32_t broken = 0;
     uint32_t descriptors = 0;
+    uint64_t table = 0;  // GPA of the indirect table
+    uint64_t table_len = 0;
     uint64_t readable = 0;
     uint64_t writable = 0;
   };
@@ -269,7 +273,7 @@ class Model {
   void set_vring(const Op& op, uint32_t index);
   void set_backend(const Op& op, uint32_t index);
   void set_mem_table(const Op& op, uint32_t index);
-  void set_features(uint64_t features, uint32_t index);
+  void note_features(uint64_t features, uint32_t index);
   void stop(QueueModel& q, Stop why);
   void check_start(Queue queue, uint32_t index);
   // Whether [gpa, gpa + len) is mapped, and to the guest's own memory: 0 or the duty broken.
@@ -295,6 +299,8 @@ class Model {
   std::array<const Op*, 2> supplied_{};  // calls of the default set-up still to come
   uint32_t supplied_op_ = 0;
   bool vring_seen_ = false;
+  bool hidden_ = false;  // a store into the avail ring waits for a point that leaves no event
+  uint32_t hidden_op_ = 0;
   uint32_t deferred_vring_ = kNoOp;
   bool set_up_ = false;  // the default set-up is under way
   struct Deferred {
@@ -306,7 +312,9 @@ class Model {
   std::array<Region, 64> staged_regions_{};
   uint64_t staged_ = 0;  // bit: the region is staged
   bool table_set_ = false;
-  bool plain_table_ = true;  // maps the arena to itself
+  uint32_t table_calls_ = 0;  // SET_MEM_TABLE under way
+  bool odd_table_ = false;    // behind one of those the arena may not be mapped to itself
+  bool plain_table_ = true;   // maps the arena to itself
   std::vector<Region> table_;
 };
 

@@ -20,8 +20,37 @@ void Replay::begin_repeat(const Op& op) {
     return;
   }
   repeating_ = pc_ < ops.size();
+  if (times > 1 && hides_stores()) model_->lose_track(pc_);
   body_ = pc_;
   left_ = times - 1;
+}
+
+// Events tell one pass of the body from the next only where operations of both leave some. A store
+// that leaves none may then be placed in the wrong pass, unless each pass settles.
+bool Replay::hides_stores() const {
+  bool hidden = false;
+  for (uint32_t i = pc_; i < program_->ops.size(); ++i) {
+    switch (program_->ops[i].code) {
+      case Opcode::kSettle:
+        return false;
+      case Opcode::kEnd:
+        return hidden;
+      case Opcode::kAvailEntry:
+      case Opcode::kAvailIdx:
+      case Opcode::kAvailFlags:
+      case Opcode::kUsedEvent:
+      case Opcode::kStore:
+      case Opcode::kScribble:
+      case Opcode::kCongest:
+      case Opcode::kLink:
+      case Opcode::kRefuse:
+        hidden = true;
+        break;
+      default:
+        break;
+    }
+  }
+  return hidden;
 }
 
 void Replay::end_repeat() {

@@ -107,6 +107,7 @@ class Replay {
 
   void begin_repeat(const Op& op);
   void end_repeat();
+  bool hides_stores() const;
   void defer();
 
   const Program* program_ = nullptr;

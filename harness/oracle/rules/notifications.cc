@@ -40,6 +40,10 @@ void NotificationRules::published(Context& context, Queue queue, uint16_t old_id
   if (old_idx == new_idx) return;
   QueueModel& q = context.model.queue(queue);
   State& state = states_[queue % kQueues];
+  if (state.life != q.life) {
+    state = State{};
+    state.life = q.life;
+  }
   if (!state.moved) {
     state.moved = true;
     state.settled_idx = old_idx;
@@ -55,7 +59,7 @@ void NotificationRules::published(Context& context, Queue queue, uint16_t old_id
     return;
   }
   if (!context.report.sees(kEveryStore) || state.owed) return;
-  if (!owes(context, q, old_idx, new_idx)) return;
+  if (!context.report.may_judge(Rule::kNus01, queue) || !owes(context, q, old_idx, new_idx)) return;
   state.owed = true;
   state.rule = choose_rule(context, q, state, old_idx, new_idx);
   state.from = old_idx;
@@ -98,7 +102,7 @@ void NotificationRules::call(Context& context, const Event& event) {
     too_many(context, event.queue, state.published, event.op);
   }
   state.early_call = !state.published;
-  if (state.published) q.call_exempt = q.call_replaced = false;
+  if (state.published && q.starting == 0) q.call_exempt = q.call_replaced = false;
   state.owed = state.published = state.unknown = false;
 }
 
@@ -129,14 +133,15 @@ void NotificationRules::idle_sampled(Context& context, Queue queue, State& state
   const bool excused =
       owed || q.call_exempt || (context.model.acked_features() & kBitNotifyOnEmpty) != 0;
   if (state.called && !excused) too_many(context, queue, state.moved, context.op);
-  if (state.called) q.call_exempt = q.call_replaced = false;
+  if (state.called && q.starting == 0) q.call_exempt = q.call_replaced = false;
 }
 
 void NotificationRules::idle(Context& context) {
   const bool every_store = context.report.sees(kEveryStore);
   for (const Queue queue : context.model.live_queues()) {
     State& state = states_[queue];
-    if (context.report.may_judge(Rule::kNus01, queue)) {
+    const bool current = state.life == context.model.queue(queue).life || !state.moved;
+    if (current && context.report.may_judge(Rule::kNus01, queue)) {
       if (!every_store) {
         idle_sampled(context, queue, state);
       } else if (state.owed) {

@@ -60,6 +60,7 @@ class NotificationRules {
 
  private:
   struct State {
+    uint32_t life = 0;  // of the queue
     bool owed = false;
     Rule rule = Rule::kNus01;  // by which it is owed
     uint16_t from = 0;         // used idx before and after the store that made the debt

@@ -21,16 +21,15 @@ void RobustnessRules::steps(Context& context, const Event& event, uint32_t execu
   constexpr uint64_t kRunsEach = 8;
   constexpr uint64_t kSlack = 64;
   Model& model = context.model;
-  const uint64_t given = kRunsEach * (executed + model.work_given());
-  uint64_t allowed = given - given_ + kSlack;
+  uint64_t allowed = kRunsEach * (executed + model.work_given()) + kSlack;
   for (const Queue queue : model.live_queues()) {
     const QueueModel& q = model.queue(queue);
     if (q.duty.broken != 0) allowed += q.num;
   }
-  given_ = given;
-  if (event.arg[0] <= allowed) return;
-  speak(context, Rule::kSaf04, event, "at most " + std::to_string(allowed) + " worker runs",
-        std::to_string(event.arg[0]));
+  runs_ += event.arg[0];
+  if (runs_ <= allowed) return;
+  speak(context, Rule::kSaf04, event, "at most " + std::to_string(allowed) + " worker runs so far",
+        std::to_string(runs_));
 }
 
 void RobustnessRules::ending(Context& context, const Event& event) {

@@ -26,7 +26,7 @@ class RobustnessRules {
   static void ending(Context& context, const Event& event);
 
  private:
-  uint64_t given_ = 0;  // work that was given up to the last kSteps
+  uint64_t runs_ = 0;  // of the worker, so far
 };
 
 }  // namespace va::oracle

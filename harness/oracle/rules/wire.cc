@@ -63,6 +63,7 @@ void WireRules::frame(Context& context, const Event& event) {
 
 void WireRules::used(Context& context, const Request& request) {
   if (request.framed || (request.queue & 1) != 0) return;
+  if (context.model.queue(request.queue).unsure) return;
   if (!context.report.may_judge(Rule::kUsd12, request.queue)) return;
   unseen_.push_back(context.model.serial(request));
 }
