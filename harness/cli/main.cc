@@ -104,7 +104,7 @@ class CommandLine {
     device(minimize);
     minimize->add_option("--rule", options_.rule, "whose verdict is kept; the worst by default")
         ->type_name("ID");
-    inputs(minimize, "CASE", "file; not .vq: bytes")->required()->expected(1);
+    generation(minimize, inputs(minimize, "CASE", "file; not .vq: bytes"));
     CLI::App* smoke = add("smoke", "does the device work, and what does it offer", smoke_command);
     device(smoke);
     output(smoke);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "cli/case_list.h"
 #include "cli/execute.h"
 #include "cli/outcome.h"
 
@@ -70,14 +71,18 @@ int usage_error(const std::string& message) {
 
 int minimize_command(const Options& options) {
   if (options.devices.size() > 1) return usage_error("minimize works on one --device");
+  const std::string uri = options.devices.empty() ? "reference" : options.devices.front();
+  CaseList cases(options, {uri});
+  for (const std::string& input : options.inputs) {
+    if (const Status status = cases.add(input); !status.ok()) return usage_error(status.at(input));
+  }
+  if (cases.size() != 1) return usage_error("minimize works on one case");
   CaseFile from;
-  const std::string& path = options.inputs.front();
-  if (const Status status = read_case(path, from); !status.ok()) {
-    fmt::print(stderr, "{}\n", status.at(path));
+  if (const Status status = cases.read(0, from); !status.ok()) {
+    fmt::print(stderr, "{}\n", status.at(cases.name(0)));
     return kExitUsage;
   }
   std::string error;
-  const std::string uri = options.devices.empty() ? "reference" : options.devices.front();
   const std::unique_ptr<Bench> bench = Bench::make(uri, options, error);
   if (bench == nullptr) return usage_error(error);
   watch_for_interrupt();
@@ -85,7 +90,8 @@ int minimize_command(const Options& options) {
   const VerdictKind verdict =
       minimizer.look(from.content.program, from.bytes ? kFuzzBudget : kCaseBudget);
   if (!minimizer.broken() && verdict == VerdictKind::kPass) {
-    return usage_error(fmt::format("{}: no oracle finds fault on {}{}", path, bench->device(),
+    return usage_error(fmt::format("{}: no oracle finds fault on {}{}", cases.name(0),
+                                   bench->device(),
                                    options.rule.empty() ? "" : " by " + options.rule));
   }
   Case smallest;
@@ -96,7 +102,7 @@ int minimize_command(const Options& options) {
     fmt::print(stderr, "vassay: {}: {}\n", bench->device(), minimizer.problem());
     return kExitBroken;
   }
-  smallest.notes.push_back({0, 0, false, fmt::format("# rule: {}", minimizer.rule())});
+  smallest.rule = minimizer.rule();
   fmt::print("{}", print_case(smallest));
   fmt::print(stderr, "{} operations of {}, after {} runs; {} {}\n", smallest.program.ops.size(),
              from.content.program.ops.size(), tries, verdict_name(verdict), minimizer.rule());
