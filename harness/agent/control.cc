@@ -37,13 +37,12 @@ ControlThread::ControlThread()
   thread_.detach();  // it may never come back from a call: the agent ends by ending the guest
 }
 
-void ControlThread::start(std::function<CallResult()> call, bool as_other) {
+void ControlThread::start(std::function<CallResult()> call) {
   busy_ = true;
   const std::lock_guard lock(mutex_);
   call_ = std::move(call);
-  as_other_ = as_other;
   done_ = false;
-  caller_ = as_other ? 0 : tid_;
+  caller_ = tid_;
   changed_.notify_all();
 }
 
@@ -54,7 +53,7 @@ void ControlThread::loop() {
   for (;;) {
     changed_.wait(lock, [this] { return call_ != nullptr; });
     lock.unlock();
-    const CallResult result = as_other_ ? call_forked() : call_();
+    const CallResult result = call_();
     lock.lock();
     call_ = nullptr;
     result_ = result;
@@ -63,10 +62,10 @@ void ControlThread::loop() {
   }
 }
 
-CallResult ControlThread::call_forked() {
+CallResult ControlThread::in_other_process(const std::function<CallResult()>& part) {
   const pid_t child = ::fork();
   if (child == 0) {
-    shared_->result = call_();
+    shared_->result = part();
     ::_exit(0);
   }
   if (child < 0) return {errno, 0};

@@ -26,9 +26,12 @@ class ControlThread {
  public:
   ControlThread();
 
-  // Issues a call. `as_other`: in a forked process, which is not the device's owner (vhost decides
-  // by mm). Only while idle.
-  void start(std::function<CallResult()> call, bool as_other);
+  // Issues a call. Only while idle.
+  void start(std::function<CallResult()> call);
+
+  // For use inside a call: makes a part of it in a forked process, which is not the device's owner
+  // (vhost decides by mm).
+  CallResult in_other_process(const std::function<CallResult()>& part);
 
   bool busy() const { return busy_; }
 
@@ -48,7 +51,6 @@ class ControlThread {
   };
 
   [[noreturn]] void loop();
-  CallResult call_forked();
   bool done_within(std::chrono::microseconds limit);
 
   bool busy_ = false;  // main thread only
@@ -58,7 +60,6 @@ class ControlThread {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::function<CallResult()> call_;  // set: there is work
-  bool as_other_ = false;
   bool done_ = false;
   CallResult result_;
   std::thread thread_;

@@ -63,7 +63,7 @@ void LinuxPort::start_call(const Op& op) {
     prepared_.push_back(prepare(op));
   }
   if (op.as_other || peer_.anything_held()) {
-    control_.start([this] { return make_call(); }, op.as_other);
+    control_.start([this] { return make_call(); });
     if (control_.wait()) collect_call();
   } else {
     caller_ = ::getpid();
@@ -71,14 +71,14 @@ void LinuxPort::start_call(const Op& op) {
   }
 }
 
-// On whichever thread, or in a forked process.
-CallResult LinuxPort::make_call() const {
-  if (prepared_.size() == 1) return prepared_[0].make();
+// Each part `as other` is made by a process of its own.
+CallResult LinuxPort::make_call() {
   CallResult result;
   for (const Prepared& part : prepared_) {
-    result.error = part.make().error;
-    if (result.error != 0) break;
-    ++result.value;
+    const CallResult made = current_.as_other ? control_.in_other_process(part.make) : part.make();
+    result.error = made.error;
+    if (made.error != 0) break;
+    result.value = prepared_.size() == 1 ? made.value : result.value + 1;
   }
   return result;
 }

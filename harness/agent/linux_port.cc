@@ -48,6 +48,7 @@ void LinuxPort::reset(Trace& trace, PointSink*) {
   staged_.fill({});
   staged_count_ = 0;
   frames_.clear();
+  ran_ = false;
   if (!peer_.reset()) broken("a packet did not leave its plug, or was not seen");
   observer_.reset();
   open_device();
@@ -102,7 +103,9 @@ void LinuxPort::noop(Queue queue, NoopReason reason) {
 
 // ---- operations ------------------------------------------------------------------------------
 
+// What the device did is observed before the driver stores: a store might cover it up.
 std::span<uint8_t> LinuxPort::store(uint32_t offset, uint32_t len) {
+  if (ran_) emit_memory();
   observer_.driver_store(offset, len);
   return arena_.subspan(offset, len);
 }
@@ -165,6 +168,7 @@ void LinuxPort::set_link(bool up) {
 // ---- scheduling ------------------------------------------------------------------------------
 
 void LinuxPort::rest() {
+  ran_ = true;
   do {
     worker_busy_ = !rest_worker();
   } while (step_calls());
@@ -212,6 +216,11 @@ void LinuxPort::settle() {
 void LinuxPort::take_frames() {
   if (!peer_.take_frames(frames_)) broken("frames were lost on their way from the wire");
   if (peer_.take_collision()) unsupported(UnsupportedReason::kOrdinals);
+}
+
+void LinuxPort::emit_memory() {
+  observer_.observe(rings_, op_, *trace_);
+  ran_ = false;
 }
 
 void LinuxPort::take_signals(QueueState& queue) {

@@ -83,7 +83,7 @@ class LinuxPort : public Port {
   void barrier() const;
   void take_frames();
   static void take_signals(QueueState& queue);
-  void emit_memory() { observer_.observe(rings_, op_, *trace_); }
+  void emit_memory();
   void emit_signals();
   void broken(const std::string& why);
   void unsupported(UnsupportedReason reason);
@@ -92,7 +92,7 @@ class LinuxPort : public Port {
   // linux_control.cc: control calls
   void control(const Op& op);
   void start_call(const Op& op);
-  CallResult make_call() const;
+  CallResult make_call();
   void collect_call();
   void finish_call(CallResult result);
   bool step_calls();
@@ -122,6 +122,7 @@ class LinuxPort : public Port {
   bool open_ = false;  // as the Program sees it
   uint64_t acked_features_ = 0;
   SetupState setup_;
+  bool ran_ = false;          // the device may have run since guest memory was last observed
   bool worker_busy_ = false;  // it did not come to rest within the bound
   pid_t caller_ = 0;          // thread or process that made the last control call
   ThreadState worker_;

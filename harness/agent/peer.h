@@ -50,8 +50,8 @@ class Peer {
   bool set_up();
   const std::string& problem() const { return problem_; }
 
-  // A tap of that kind, its link up, other than `not_this` (nullptr: any). `header_size` (10 or 12) is what the
-  // driver puts in front of each frame; of no matter without `vnet`.
+  // A tap of that kind, its link up, other than `not_this` (nullptr: any). `header_size` (10 or 12)
+  // is what the driver puts in front of each frame; of no matter without `vnet`.
   Tap* tap(bool holds, bool vnet, int header_size, const Tap* not_this);
 
   void set_link(Tap& tap, bool up);
