@@ -125,6 +125,22 @@ bool Conservation::publish_one(Context& context, Queue queue, uint16_t position,
   return true;
 }
 
+// Where a trace samples, it shows the last lap of the ring only. The entries before it are gone, but
+// the driver has reclaimed them, or it could not have made as many chains available.
+void Conservation::skip_laps(Model& model, QueueModel& q, uint16_t steps) {
+  uint32_t skipped = steps - q.num;
+  q.used_idx = static_cast<uint16_t>(q.used_idx + skipped);
+  for (; skipped != 0 && !q.early.empty(); --skipped) {
+    Request& r = model.request(q.early.front());
+    model.mark_used(q, r);
+    published_.push_back(&r);
+  }
+  for (uint32_t i = 0; i < q.num; ++i) {
+    const auto position = static_cast<uint16_t>(q.used_idx + i);
+    q.entries[q.slot(position)].position = position;
+  }
+}
+
 const std::vector<Request*>& Conservation::publish(Context& context, const Event& event) {
   published_.clear();
   const Queue queue = event.queue;
@@ -132,6 +148,10 @@ const std::vector<Request*>& Conservation::publish(Context& context, const Event
   const auto value = static_cast<uint16_t>(event.arg[0]);
   const bool judged = context.report.may_judge(Rule::kUsd06, queue);
   bool good = index_is_legal(context, queue, value);
+  const auto steps = static_cast<uint16_t>(value - q.used_idx);
+  if (good && steps > q.num && !context.report.sees(kEveryStore)) {
+    skip_laps(context.model, q, steps);
+  }
   for (uint16_t at = q.used_idx; good && at != value;) {
     good = publish_one(context, queue, at, value, at);
   }

@@ -31,6 +31,7 @@ class Conservation {
 
  private:
   static bool index_is_legal(Context& context, Queue queue, uint16_t value);
+  void skip_laps(Model& model, QueueModel& q, uint16_t steps);
   bool publish_one(Context& context, Queue queue, uint16_t position, uint16_t end, uint16_t& next);
   static void blame(Context& context, Queue queue, uint32_t id);
 
