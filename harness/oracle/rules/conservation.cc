@@ -125,8 +125,8 @@ bool Conservation::publish_one(Context& context, Queue queue, uint16_t position,
   return true;
 }
 
-// Where a trace samples, it shows the last lap of the ring only. The entries before it are gone, but
-// the driver has reclaimed them, or it could not have made as many chains available.
+// Where a trace samples, it shows the last lap of the ring only. The entries before it are gone,
+// but the driver has reclaimed them, or it could not have made as many chains available.
 void Conservation::skip_laps(Model& model, QueueModel& q, uint16_t steps) {
   uint32_t skipped = steps - q.num;
   q.used_idx = static_cast<uint16_t>(q.used_idx + skipped);
