@@ -5,6 +5,12 @@
 #include "prog/validate.h"
 
 namespace va {
+namespace {
+
+// Short Programs run often; what needs more operations than these is rare.
+constexpr uint32_t kMaxOps = 48;
+
+}  // namespace
 
 std::span<const uint8_t> InputMutator::mutate(std::span<const uint8_t> input, size_t max_size,
                                               uint64_t seed) {
@@ -12,6 +18,7 @@ std::span<const uint8_t> InputMutator::mutate(std::span<const uint8_t> input, si
   decode(input, program_, kFuzzBudget);
   MutateOptions options;
   options.profile = profile_;
+  options.max_ops = kMaxOps;
   // A quarter of what a campaign makes can be executed by the kernel.
   if (random.one_in(4)) options.device_kinds |= kKernel;
   keep(random);

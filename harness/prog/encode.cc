@@ -31,21 +31,29 @@ void encode_op(const Op& op, const WireRecord& record, uint8_t* at) {
   }
 }
 
-}  // namespace
-
-size_t encoded_size(const Op& op) {
-  const WireRecord& record = wire_table()[static_cast<uint8_t>(op.code)];
+size_t size_of(const Op& op, const WireTable& table) {
+  const WireRecord& record = table[static_cast<uint8_t>(op.code)];
   return record.has_segs ? record.size + 1 + segs_of(op) * kSegBytes : record.size;
 }
 
+}  // namespace
+
+size_t encoded_size(const Op& op) {
+  return size_of(op, wire_table());
+}
+
 void encode(const Program& program, std::vector<uint8_t>& out) {
-  out.clear();
   const WireTable& table = wire_table();
-  uint8_t record[kMaxRecord + 8];
+  size_t size = 0;
+  for (const Op& op : program.ops) size += size_of(op, table);
+  // Room for the last operand to be written too wide.
+  out.resize(size + kMaxRecord + 8);
+  uint8_t* at = out.data();
   for (const Op& op : program.ops) {
-    encode_op(op, table[static_cast<uint8_t>(op.code)], record);
-    out.insert(out.end(), record, record + encoded_size(op));
+    encode_op(op, table[static_cast<uint8_t>(op.code)], at);
+    at += size_of(op, table);
   }
+  out.resize(size);
 }
 
 }  // namespace va

@@ -107,7 +107,8 @@ void fit_kernel(Program& program) {
       shaper.begin_repeat(static_cast<uint32_t>(op.arg[0]), exposes(program.ops, i));
     }
     if (op.code == Opcode::kEnd) shaper.end_repeat();
-    program.ops[kept++] = op;
+    if (kept != i) program.ops[kept] = op;
+    ++kept;
   }
   program.ops.resize(kept);
 }

@@ -64,12 +64,33 @@ uint32_t weight_of(Opcode code, const MutateOptions& options) {
   }
 }
 
+// Weights in the order of all_ops().
+using Weights = std::array<uint32_t, 64>;
+
+const Weights& weights_for(const MutateOptions& options) {
+  constexpr size_t kProfiles = 4;
+  static const auto table = [] {
+    std::array<std::array<Weights, kProfiles>, 2> out{};
+    for (size_t i = 0; i < all_ops().size() && i < out[0][0].size(); ++i) {
+      for (size_t profile = 0; profile < kProfiles; ++profile) {
+        MutateOptions each;
+        each.profile = static_cast<Profile>(profile);
+        for (const bool transmit_only : {false, true}) {
+          each.transmit_only = transmit_only;
+          out[transmit_only][profile][i] = weight_of(all_ops()[i].code, each);
+        }
+      }
+    }
+    return out;
+  }();
+  return table[options.transmit_only][static_cast<size_t>(options.profile) % kProfiles];
+}
+
 class Mutator {
  public:
   Mutator(Program& program, Random& random, const MutateOptions& options)
       : program_(program), ops_(program.ops), random_(random), options_(options) {
     near_ = look_at(program);
-    choose_operations();
   }
 
   void run() {
@@ -108,14 +129,16 @@ class Mutator {
   size_t place() { return random_.below(size(ops_) + 1); }
   size_t some() { return random_.below(size(ops_)); }
 
-  // Swarm testing: each round does without a third of the operations.
+  // Swarm testing: each round does without a quarter of the operations.
   void choose_operations() {
+    const Weights& weights = weights_for(options_);
+    const uint64_t out = random_.next() & random_.next();
     total_ = 0;
     for (size_t i = 0; i < all_ops().size(); ++i) {
       const OpInfo& info = all_ops()[i];
       const bool can = (info.devices & options_.device_kinds) == options_.device_kinds;
-      const bool out = info.code != Opcode::kAvail && random_.one_in(3);
-      weights_[i] = can && !out ? weight_of(info.code, options_) : 0;
+      const bool stays = info.code == Opcode::kAvail || (out >> (i % 64) & 1) == 0;
+      weights_[i] = can && stays ? weights[i] : 0;
       total_ += weights_[i];
     }
   }
@@ -150,6 +173,7 @@ class Mutator {
   // ---- new operations --------------------------------------------------------------------------
 
   Opcode some_code() {
+    if (total_ == 0) choose_operations();
     uint32_t left = random_.below(total_);
     size_t i = 0;
     while (left >= weights_[i]) left -= weights_[i++];
@@ -293,8 +317,8 @@ class Mutator {
   Random& random_;
   const MutateOptions& options_;
   Surroundings near_;
-  std::array<uint32_t, 256> weights_;
-  uint32_t total_ = 0;
+  Weights weights_;
+  uint32_t total_ = 0;  // of weights_; 0 until they are chosen
 };
 
 }  // namespace

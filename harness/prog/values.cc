@@ -89,7 +89,7 @@ uint64_t number_value(const OpInfo& info, size_t index, const Surroundings& near
     case OperandKind::kU8:
       return random.one_in(8) ? random.below(256) : random.below(5);
     case OperandKind::kU32:
-      if (info.code == Opcode::kRepeat) return random.one_in(32) ? 5000 : 1 + random.below(12);
+      if (info.code == Opcode::kRepeat) return random.one_in(512) ? 5000 : 1 + random.below(6);
       if (info.code == Opcode::kSetVringNum) return uint64_t{1} << random.below(17);
       if (info.code == Opcode::kSetVringBase) return index_value(near, random);
       if (info.code == Opcode::kAvail) return gpa_value(near, random);
