@@ -221,7 +221,7 @@ def conduct(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     seed = args.seed or int(time.time()) % 1_000_000 + 1
     try:
         with step("building presets dev and libfuzzer"):
-            must_build("dev", LOGS)
+            must_build("dev", LOGS, ["vassay", "vassay-agent"])
             must_build("libfuzzer", LOGS)
         every = [name for name in fuzzing.targets() if name != fuzzing.CANARY]
         targets = args.targets.split(",") if args.targets else every
