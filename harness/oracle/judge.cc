@@ -250,6 +250,7 @@ void Judge::Impl::backend_event(Context& context, const Event& event) {
     default:
       oracle::check_activity(context, event, "a frame on the wire");
       wire_.frame(context, event);
+      robustness_.frame();
       break;
   }
 }

@@ -36,6 +36,17 @@ void check_close(Context& context, const Op& op) {
   }
 }
 
+void check_memory(Context& context) {
+  for (const Queue queue : context.model.live_queues()) {
+    const QueueModel& q = context.model.queue(queue);
+    if (q.held == 0) continue;
+    if (Finding* f = context.report.open(Rule::kAsy10, VerdictKind::kFail, queue, context.op)) {
+      f->expected = "SET_MEM_TABLE returns when no request is in flight";
+      f->actual = std::to_string(q.held) + " are";
+    }
+  }
+}
+
 void check_base(Context& context, const Op& op, uint64_t value) {
   const QueueModel& q = context.model.queue(op.queue);
   if (q.base_told || q.unsure) return;
@@ -70,6 +81,9 @@ void check_return(Context& context, const Op& op, const Event& event) {
     case Opcode::kRelease:
     case Opcode::kResetOwner:
       check_close(context, op);
+      break;
+    case Opcode::kSetMemTable:
+      check_memory(context);
       break;
     case Opcode::kGetVringBase:
       check_base(context, op, event.arg[1]);

@@ -94,6 +94,10 @@ void NotificationRules::call(Context& context, const Event& event) {
     }
     return;
   }
+  if (state.life != q.life) {
+    state = State{};
+    state.life = q.life;
+  }
   state.called = true;
   if (!context.report.sees(kEveryStore)) return;
   const bool excused = state.owed || state.unknown || q.unsure || q.call_exempt ||

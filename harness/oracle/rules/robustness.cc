@@ -1,6 +1,7 @@
 #include "oracle/rules/robustness.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace va::oracle {
 namespace {
@@ -20,6 +21,13 @@ void speak(Context& context, Rule rule, const Event& event, std::string expected
 void RobustnessRules::steps(Context& context, const Event& event, uint32_t executed) {
   constexpr uint64_t kRunsEach = 8;
   constexpr uint64_t kSlack = 64;
+  // VHOST_NET_PKT_WEIGHT: with more, one queue would keep the worker from all others.
+  constexpr uint64_t kFramesEachRun = 256;
+  const uint64_t frames = std::exchange(frames_, 0);
+  if (frames > kFramesEachRun * event.arg[0]) {
+    speak(context, Rule::kSaf04, event, "at most 256 frames in one run of the worker",
+          std::to_string(frames) + " in " + std::to_string(event.arg[0]) + " runs");
+  }
   Model& model = context.model;
   uint64_t allowed = kRunsEach * (executed + model.work_given()) + kSlack;
   for (const Queue queue : model.live_queues()) {

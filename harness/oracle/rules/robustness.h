@@ -3,7 +3,7 @@
 //   SAF-01  nothing is allocated when the device is closed
 //   SAF-02  the device does not die
 //   SAF-03  it comes to rest
-//   SAF-04  the work it does is bounded by the work it was given
+//   SAF-04  the work it does is bounded by the work it was given, and so is each run of the worker
 //   SAF-05  it stores nowhere but where its accessor was told
 //   SAF-06  its own checks hold
 //   (SAF-07, calls that do not return, is in lifecycle.h)
@@ -23,10 +23,13 @@ class RobustnessRules {
 
   // kSteps: worker runs since the last one. `executed`: operations of the Program so far.
   void steps(Context& context, const Event& event, uint32_t executed);
+  // A frame was sent.
+  void frame() { ++frames_; }
   static void ending(Context& context, const Event& event);
 
  private:
-  uint64_t runs_ = 0;  // of the worker, so far
+  uint64_t runs_ = 0;    // of the worker, so far
+  uint64_t frames_ = 0;  // since the last kSteps
 };
 
 }  // namespace va::oracle

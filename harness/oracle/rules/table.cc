@@ -64,6 +64,7 @@ constexpr std::array<RuleRow, kRules> kRows = {{
     {Rule::kAsy03, "ASY-03", kSubmits, kByName},
     {Rule::kAsy07, "ASY-07", kSubmits, kStableRing},
     {Rule::kAsy08, "ASY-08", kSubmits | kEveryStore, kByName},
+    {Rule::kAsy10, "ASY-10", kSubmits, kSafety},
     {Rule::kAsy11, "ASY-11", kSubmits, kSafety},
     {Rule::kAsy12, "ASY-12", kSubmits, kByName},
     {Rule::kAsy13, "ASY-13", kCalls | kSubmits, kRing},

@@ -60,6 +60,7 @@ enum class Rule : uint8_t {
   kAsy03,
   kAsy07,
   kAsy08,
+  kAsy10,
   kAsy11,
   kAsy12,
   kAsy13,
