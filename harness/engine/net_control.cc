@@ -47,22 +47,26 @@ void Net::open() {
   table_.clear();
   fail_in_ = -1;
   wait_ = Wait{};
+  order_head_ = order_tail_ = 0;
+  pool_.reset();
   reset_queues();
 }
 
-// Every queue as after opening; requests in flight are gone.
+// Every queue as after opening. Done requests that were not published are dropped.
 void Net::reset_queues() {
   for (uint32_t i = 0; i < vqs_.size(); ++i) {
     vqs_[i].clear();
     vqs_[i].index = i;
     backends_[i] = nullptr;
   }
-  pool_.reset();
+  while (order_head_ != order_tail_) {
+    pool_.release(order_[order_head_++ % RequestPool::kSlots]);
+  }
+  VA_CHECK(pool_.in_use() == 0);
   links_ = {};
   link_ = 0;
   in_flight_ = 0;
   flushing_ = false;
-  order_head_ = order_tail_ = 0;
   sent_packets_ = failed_packets_ = 0;
   tx_queued_ = polling_writable_ = false;
 }
