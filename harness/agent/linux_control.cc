@@ -71,11 +71,12 @@ void LinuxPort::start_call(const Op& op) {
   }
 }
 
-// Each part `as other` is made by a process of its own.
+// Each part `as other` is made by a process of its own; closing has no owner.
 CallResult LinuxPort::make_call() {
   CallResult result;
+  const bool as_other = current_.as_other && current_.code != Opcode::kRelease;
   for (const Prepared& part : prepared_) {
-    const CallResult made = current_.as_other ? control_.in_other_process(part.make) : part.make();
+    const CallResult made = as_other ? control_.in_other_process(part.make) : part.make();
     result.error = made.error;
     if (made.error != 0) break;
     result.value = prepared_.size() == 1 ? made.value : result.value + 1;

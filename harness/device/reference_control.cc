@@ -195,8 +195,8 @@ ReferencePort::CallResult ReferencePort::set_mem_table(const Op& op, Caller call
   // An explicit n may be more than what was staged (the rest is empty), and more than fits: both
   // are the call's to refuse.
   const uint64_t n = op.arg[0] == 0 ? staged_count_ : op.arg[0] - 1;
-  for (; staged_count_ < std::min<uint64_t>(n, staged_.size()); ++staged_count_) {
-    staged_[staged_count_] = Region{};
+  for (size_t i = staged_count_; i < std::min<uint64_t>(n, staged_.size()); ++i) {
+    staged_[i] = Region{};
   }
   const std::span<const Region> regions =
       std::span(staged_).first(std::min<uint64_t>(n, staged_.size()));
