@@ -31,24 +31,8 @@ CasesByRule cases_by_rule() {
   return by_rule;
 }
 
-const RuleInfo* find_judged(std::string_view id) {
-  for (const RuleInfo& info : judged_rules()) {
-    if (info.id == id) return &info;
-  }
-  return nullptr;
-}
-
 std::string needs_text(uint32_t needs) {
-  static constexpr std::string_view kNames[] = {"every-store", "wire",        "memory",
-                                                "dirty",       "steps",       "calls",
-                                                "submits",     "allocations", "errors"};
-  std::string text;
-  for (size_t i = 0; i < std::size(kNames); ++i) {
-    if ((needs >> i & 1) == 0) continue;
-    text += text.empty() ? "" : ", ";
-    text += kNames[i];
-  }
-  return text.empty() ? "nothing beyond the rings" : text;
+  return needs == 0 ? "on every device" : "where a trace shows " + sees_text(needs);
 }
 
 std::string signature(const OpInfo& info) {
@@ -88,8 +72,8 @@ void explain_rule(const Rule& rule) {
   fmt::print("  level      {}\n  clause     {}\n  data       {}\n", rule.level, rule.clause,
              rule.file);
   const RuleInfo* judged = find_judged(rule.id);
-  fmt::print("  judged     {}\n", judged == nullptr ? "no: no oracle speaks of it yet"
-                                                    : "needs " + needs_text(judged->needs));
+  fmt::print("  judged     {}\n",
+             judged == nullptr ? "no: no oracle speaks of it yet" : needs_text(judged->needs));
   const CasesByRule by_rule = cases_by_rule();
   const auto cases = by_rule.find(rule.id);
   if (cases == by_rule.end()) {

@@ -60,6 +60,54 @@ std::string repeat_command(std::string_view command, const std::vector<std::stri
   return text + " " + arguments;
 }
 
+std::string sees_text(uint32_t sees) {
+  static constexpr std::string_view kNames[] = {"every store", "the wire",     "guest memory",
+                                                "dirty pages", "worker steps", "calls",
+                                                "submits",     "allocations",  "errors"};
+  std::string text;
+  for (size_t i = 0; i < std::size(kNames); ++i) {
+    if ((sees >> i & 1) == 0) continue;
+    text += text.empty() ? "" : ", ";
+    text += kNames[i];
+  }
+  return text;
+}
+
+const RuleInfo* find_judged(std::string_view id) {
+  for (const RuleInfo& info : judged_rules()) {
+    if (info.id == id) return &info;
+  }
+  return nullptr;
+}
+
+namespace {
+
+ShownFinding shown_finding(const JudgedFinding& judged, const CaseFile& from, uint32_t sees,
+                           const std::vector<Rule>& rules) {
+  const Finding& what = judged.what;
+  ShownFinding finding;
+  finding.verdict = verdict_name(what.kind);
+  finding.rule = what.rule;
+  if (const Rule* rule = find_rule(rules, what.rule); rule != nullptr) {
+    finding.requirement = rule->requirement;
+    finding.clause = fmt::format("{} ({})", rule->clause, rule->level);
+  }
+  finding.expected = what.expected;
+  finding.actual = what.actual;
+  const RuleInfo* judged_by = find_judged(what.rule);
+  if (what.kind == VerdictKind::kUnsupported && judged_by != nullptr) {
+    const std::string missing = sees_text(judged_by->needs & ~sees);
+    if (!missing.empty()) finding.actual = "not observable: the trace does not show " + missing;
+  }
+  if (judged.listed != nullptr) finding.listed = judged.listed->reason;
+  finding.op = what.op;
+  finding.line = line_number(from, what.op);
+  finding.line_text = line_text(from, what.op);
+  return finding;
+}
+
+}  // namespace
+
 Shown shown_of(const std::string& device, const CaseFile& from, const CaseResult& result,
                const std::vector<Rule>& rules) {
   Shown shown;
@@ -72,21 +120,7 @@ Shown shown_of(const std::string& device, const CaseFile& from, const CaseResult
   shown.traces = {print_case(from.content, &result.trace)};
   shown.seconds = result.seconds;
   for (const JudgedFinding& judged : result.findings) {
-    const Finding& what = judged.what;
-    ShownFinding finding;
-    finding.verdict = verdict_name(what.kind);
-    finding.rule = what.rule;
-    if (const Rule* rule = find_rule(rules, what.rule); rule != nullptr) {
-      finding.requirement = rule->requirement;
-      finding.clause = fmt::format("{} ({})", rule->clause, rule->level);
-    }
-    finding.expected = what.expected;
-    finding.actual = what.actual;
-    if (judged.listed != nullptr) finding.listed = judged.listed->reason;
-    finding.op = what.op;
-    finding.line = line_number(from, what.op);
-    finding.line_text = line_text(from, what.op);
-    shown.findings.push_back(std::move(finding));
+    shown.findings.push_back(shown_finding(judged, from, result.trace.header.sees, rules));
   }
   return shown;
 }

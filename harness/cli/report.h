@@ -63,6 +63,12 @@ std::string to_json(const Shown& shown, bool timings);
 std::string input_error_json(const std::string& path, const std::string& message);
 std::string summary_json(const std::map<VerdictKind, uint64_t>& counts);
 
+// Names of Sees bits, "calls, errors".
+std::string sees_text(uint32_t sees);
+
+// nullptr if no oracle speaks of the rule.
+const RuleInfo* find_judged(std::string_view id);
+
 // Documents of the lists: operations; rules, with whether an oracle speaks of them.
 std::string ops_json();
 std::string rules_json(const std::vector<Rule>& rules);

@@ -272,11 +272,24 @@ class Comparer {
     }
   }
 
+  using Values = std::pair<uint64_t, uint64_t>;
+  struct Seen {
+    Values used_idx, used_flags, avail_event;
+  };
+
+  // State stands until it is stored again: a difference is said once, where it comes about.
+  void state(EventKind kind, Queue queue, uint64_t left, uint64_t right, Values& seen) {
+    const Values now = {left, right};
+    if (now != seen) differ(kind, queue, hex(left), hex(right));
+    seen = now;
+  }
+
   void queues(Queue queue, const QueueSegment& left, const QueueSegment& right) {
     differ(EventKind::kUsed, queue, used_text(left.used), used_text(right.used));
-    differ(EventKind::kUsedIdx, queue, hex(left.used_idx), hex(right.used_idx));
-    differ(EventKind::kUsedFlags, queue, hex(left.used_flags), hex(right.used_flags));
-    differ(EventKind::kAvailEvent, queue, hex(left.avail_event), hex(right.avail_event));
+    Seen& seen = seen_[queue];
+    state(EventKind::kUsedIdx, queue, left.used_idx, right.used_idx, seen.used_idx);
+    state(EventKind::kUsedFlags, queue, left.used_flags, right.used_flags, seen.used_flags);
+    state(EventKind::kAvailEvent, queue, left.avail_event, right.avail_event, seen.avail_event);
     if ((both_see_ & kCalls) != 0) {
       differ(EventKind::kCall, queue, left.called ? "yes" : "no", right.called ? "yes" : "no");
     }
@@ -310,6 +323,7 @@ class Comparer {
   const Program& program_;
   const uint32_t both_see_;
   std::vector<Difference>& out_;
+  std::array<Seen, kQueues> seen_{};
   uint32_t settle_ = 0;
   uint32_t op_ = 0;
 };

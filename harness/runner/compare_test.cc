@@ -87,6 +87,18 @@ TEST(Compare, OrderOfUsedEntriesIsADifference) {
   EXPECT_EQ(differences(settles(2), left, right), expected);
 }
 
+TEST(Compare, StateThatStaysDifferentIsSaidOnce) {
+  Trace left = seeing(0);
+  left.add(0, EventKind::kUsedFlags, kTx, 1);
+  left.add(0, EventKind::kIdle);
+  left.add(1, EventKind::kIdle);
+  Trace right = seeing(0);
+  right.add(0, EventKind::kIdle);
+  right.add(1, EventKind::kIdle);
+  const std::vector<Difference> expected = {{EventKind::kUsedFlags, kTx, 0, 0, "0x1", "0x0"}};
+  EXPECT_EQ(differences(settles(2), left, right), expected);
+}
+
 TEST(Compare, CallsAreComparedAsWhetherAndOnlyWhereBothSee) {
   Trace left = seeing(kCalls);
   left.add(0, EventKind::kCall, kTx);
