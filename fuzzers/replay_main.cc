@@ -64,7 +64,8 @@ bool parse_options(int argc, char** argv, Options& out) {
   return !out.paths.empty();
 }
 
-// Files below `path` in the order of their names, so that a run is the same everywhere.
+// Files below `path`, without what documents them, in the order of their names, so that a run is
+// the same everywhere.
 bool list_files(const std::string& path, std::vector<std::string>& out) {
   std::error_code error;
   if (!std::filesystem::is_directory(path, error)) {
@@ -73,7 +74,8 @@ bool list_files(const std::string& path, std::vector<std::string>& out) {
   }
   std::vector<std::string> found;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(path, error)) {
-    if (entry.is_regular_file(error)) found.push_back(entry.path().string());
+    const bool document = entry.path().extension() == ".md";
+    if (entry.is_regular_file(error) && !document) found.push_back(entry.path().string());
   }
   std::sort(found.begin(), found.end());
   out.insert(out.end(), found.begin(), found.end());
