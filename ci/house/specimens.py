@@ -2,7 +2,8 @@
 
 A specimen is fuzzers/specimens/<id>.patch beside <id>.toml: `id`, `origin`, `symptom`, `rule` (the
 one that must catch it) and, where they differ from what the rule's id finds, `cases` and `device`.
-The engine's own checks go on instead of aborting, so that the oracle is put to the proof.
+`hazards` (docs/rfc_v3_audit.md), `reached` (a line) and `triggered` (a condition) are for readers.
+With VA_SPECIMEN the engine's own checks are events, so that the oracle is put to the proof.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from house.shell import ROOT, Broken, Done, run
 FOLDER = ROOT / "fuzzers" / "specimens"
 BUILD = ROOT / "build" / "specimens"
 DEV = ROOT / "build" / "dev"
-GOES_ON = FOLDER / "check_goes_on.cc"
-CHECK = "harness/base/check.cc"
+TREE = BUILD / "tree"  # one place for all, so that ccache knows what no patch touches
+PORT = "harness/device/reference_port.cc"  # turns failed checks into events
+MISSED = ("PASS", "INFORMATIONAL", "UNSUPPORTED", "INCONCLUSIVE", "BROKEN")
 _TOUCHES = re.compile(r"^\+\+\+ b/(\S+)", re.M)
 
 
@@ -75,26 +77,31 @@ def does_not_apply(item: Specimen) -> str | None:
     return f"{item.id}: does not apply: {complaint}"
 
 
-def _patched_sources(item: Specimen, folder: Path) -> None:
+def _patched_sources(item: Specimen) -> None:
     """A copy of the sources with the bug in it."""
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(ROOT / "harness", folder / "harness")
+    shutil.rmtree(TREE, ignore_errors=True)
+    shutil.copytree(ROOT / "harness", TREE / "harness")
     done = subprocess.run(
-        ["git", "apply", str(item.patch)], cwd=folder, capture_output=True, text=True, check=False,
+        ["git", "apply", str(item.patch)], cwd=TREE, capture_output=True, text=True, check=False,
         # The copy lies in a checkout, which git must not take for the one to patch.
-        env={"PATH": "/usr/bin:/bin", "GIT_CEILING_DIRECTORIES": str(folder.parent)},
+        env={"PATH": "/usr/bin:/bin", "GIT_CEILING_DIRECTORIES": str(BUILD)},
     )  # fmt: skip
     if done.returncode != 0:
         raise Survived(f"does not apply: {done.stderr.strip().splitlines()[0]}")
 
 
+def _output(entry: dict[str, str]) -> str:
+    words = shlex.split(entry["command"])
+    return words[words.index("-o") + 1]
+
+
 def _units(item: Specimen) -> list[dict[str, str]]:
     """Compile commands of the units that the patch reaches, also through a header."""
     commands = json.loads((DEV / "compile_commands.json").read_text())
-    by_output = {entry["output"]: entry for entry in commands}
+    by_output = {_output(entry): entry for entry in commands}
     reached = {
-        entry["output"] for entry in commands
-        if str(Path(entry["file"]).relative_to(ROOT)) in (*item.touches, CHECK)
+        _output(entry) for entry in commands
+        if str(Path(entry["file"]).relative_to(ROOT)) in (*item.touches, PORT)
     }  # fmt: skip
     headers = {str(ROOT / path) for path in item.touches if path.endswith(".h")}
     if headers:
@@ -119,7 +126,6 @@ def _compile(item: Specimen, folder: Path) -> list[Path]:
         words = shlex.split(entry["command"])
         source = Path(entry["file"]).relative_to(ROOT)
         target = folder / f"{number}-{source.stem}.o"
-        replaced = GOES_ON if str(source) == CHECK else folder / source
         command = []
         skip = False
         for word in words:
@@ -128,8 +134,8 @@ def _compile(item: Specimen, folder: Path) -> list[Path]:
             elif word in ("-o", "-c"):
                 skip = True
             elif word not in ("-O2", "-Werror"):
-                command.append(word.replace(str(ROOT / "harness"), str(folder / "harness")))
-        command += ["-O1", "-o", str(target), "-c", str(replaced)]
+                command.append(word.replace(str(ROOT / "harness"), str(TREE / "harness")))
+        command += ["-O1", "-DVA_SPECIMEN", "-o", str(target), "-c", str(TREE / source)]
         _must(run(command, folder / f"{target.stem}.log"), "does not compile")
         objects.append(target)
     return objects
@@ -143,7 +149,8 @@ def _must(done: Done, what: str) -> None:
 def build(item: Specimen) -> Path:
     """The tool with the bug in it. Patched units stand before the libraries, so they win."""
     folder = BUILD / item.id
-    _patched_sources(item, folder)
+    _patched_sources(item)
+    folder.mkdir(parents=True, exist_ok=True)
     objects = _compile(item, folder)
     wanted = relative(bin_dir("dev") / "vassay").removeprefix("build/dev/")
     listed = subprocess.run(
@@ -167,7 +174,9 @@ def kill(item: Specimen) -> str:
     caught = ""
     for device in item.devices:
         for judged in tool.run_with(binary, list(item.cases), device, 120):
-            rules = [said.rule for said in judged.said if said.verdict in tool.BAD]
+            if judged.verdict == "BROKEN":
+                raise Broken(f"{item.id}: {judged.case}: {judged.reason}")
+            rules = [said.rule for said in judged.said if said.verdict not in MISSED]
             if item.rule in rules and not caught:
                 caught = f"{item.rule} on {device}, {judged.case}"
             seen += rules
