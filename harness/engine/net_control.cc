@@ -72,7 +72,7 @@ void Net::reset_queues() {
 }
 
 int Net::check_owner(Caller caller) const {
-  // Each call as another process comes from a process of its own, so none of them is ever the owner.
+  // Each call as another process comes from a process of its own: none of them is ever the owner.
   return owned_ && owner_ == Caller::kOwner && caller == Caller::kOwner ? 0 : -EPERM;
 }
 

@@ -2,7 +2,7 @@
 //
 //   ASY-08  a backend is taken away, or replaced, only when all requests of the old one are used
 //           (Linux drivers/vhost/net.c, vhost_net_set_backend: put_and_wait, then signal_used)
-//   ASY-10  SET_MEM_TABLE returns when nothing is in flight: the old memory is free (vhost_net_flush)
+//   ASY-10  SET_MEM_TABLE returns when nothing is in flight (vhost_net_flush)
 //   ASY-11  RESET_OWNER and close return when nothing is in flight (vhost_net_release)
 //   KRN-09  GET_VRING_BASE gives the next avail index to be taken: not before what is used, not
 //           behind avail idx (drivers/vhost/vhost.c, VHOST_GET_VRING_BASE)
