@@ -134,7 +134,10 @@ def on_kernel(course: Course, programs: dict[str, list[Path]]) -> None:
     answers = {str(item["case"]): str(item["verdict"]) for item in course.said.programs}
     for finding in course.found:
         finding.kernel = answers.get(relative(finding.path), "")
+    known = {relative(path) for path in must}
     for judged in bad:
+        if relative(Path(judged.case)) in known:
+            continue  # the finding itself; what the kernel said stands beside it
         path = kernel.keep(judged, findings.FINDINGS)
         finding = findings.of_case(judged, path, "kernel replay")
         finding.kernel = judged.verdict

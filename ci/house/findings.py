@@ -91,19 +91,24 @@ def triage(raw: Path, target: str, log_text: str) -> Finding:
     if said is None or text is None or not said.rule:
         return _as_input(raw, data, target, log_text)
     smaller = _minimized(text, said.rule, said.device, UNTRIAGED / f"{raw.name}.vq")
-    program = smaller or text
-    name = digest(program.encode())
-    path = FINDINGS / said.rule / f"{name}.vq"
-    store.write(path.with_suffix(".log"), log_text[-100_000:])
-    store.write(path.with_suffix(".trace"), said.trace)
-    store.write(path, program)
-    again = tool.run([path], said.device)
-    if again:
-        store.write(path.with_suffix(".trace"), again[0].trace)
-    raw.unlink()
-    finding = of_case(said, path, target)
-    finding.minimized = smaller is not None
-    return finding
+    for program in filter(None, (smaller, text)):
+        name = digest(program.encode())
+        path = FINDINGS / said.rule / f"{name}.vq"
+        # The program goes last: what has one is whole.
+        store.write(path.with_suffix(".log"), log_text[-100_000:])
+        store.write(path.with_suffix(".trace"), said.trace)
+        store.write(path, program)
+        again = [one for one in tool.run([path], said.device) if said.rule in one.rules]
+        if again:
+            store.write(path.with_suffix(".trace"), again[0].trace)
+            raw.unlink()
+            finding = of_case(again[0], path, target)
+            finding.minimized = program == smaller
+            return finding
+        for suffix in (".vq", ".log", ".trace"):
+            path.with_suffix(suffix).unlink()
+    # As text it runs otherwise (a larger budget, say): the bytes are the evidence.
+    return _as_input(raw, data, target, log_text)
 
 
 def _as_input(raw: Path, data: bytes, target: str, log_text: str) -> Finding:

@@ -52,6 +52,11 @@ class Judged:
         return ""
 
     @property
+    def rules(self) -> tuple[str, ...]:
+        """All that found a rule broken."""
+        return tuple(item.rule for item in self.said if item.verdict in BAD)
+
+    @property
     def bad(self) -> bool:
         return self.verdict in BAD
 
