@@ -59,5 +59,6 @@ std::string print_case(const Case& from, const Trace* trace = nullptr);
 // One line each, without newline; `vassay ops` style.
 std::string print_op(const Op& op);
 std::string print_event(const Event& event);
+std::string print_expectation(const Expectation& expectation);  // with its mark: `>! call tx`
 
 }  // namespace va

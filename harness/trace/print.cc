@@ -256,6 +256,12 @@ std::string print_event(const Event& event) {
   return out;
 }
 
+std::string print_expectation(const Expectation& expectation) {
+  std::string out(mark_text(expectation.mark));
+  print_event(expectation.pattern, expectation.given, true, out);
+  return out;
+}
+
 std::string print_case(const Case& from, const Trace* trace) {
   return Printer(from, trace).run();
 }

@@ -94,7 +94,7 @@ void Expectations::judge(Context& context, const Trace& trace, const Expectation
   const bool settle = from_->program.ops[expectation.op].code == Opcode::kSettle;
   const bool too_early =
       !context.report.sees(kEveryStore) && shown_at_settles_only(kind) && !settle;
-  const std::string wanted = print_event(expectation.pattern);
+  const std::string wanted = print_expectation(expectation);
   if (!context.report.sees(needs_of(kind)) || too_early) {
     spoke = 1;
     Finding& f = context.report.add(rule_, VerdictKind::kUnsupported, expectation.pattern.queue,
@@ -119,8 +119,17 @@ void Expectations::judge(Context& context, const Trace& trace, const Expectation
   spoke = 1;
   Finding& f =
       context.report.add(rule_, VerdictKind::kFail, expectation.pattern.queue, expectation.op);
-  f.expected = (must ? "" : "not: ") + wanted;
-  f.actual = must ? "not observed" : print_event(*seen);
+  f.expected = wanted;
+  if (!must) {
+    f.actual = print_event(*seen);
+    return;
+  }
+  // What came nearest: the last event of that kind; of state, however long ago.
+  const auto start = is_state(kind) ? trace.events.begin() : from;
+  const auto nearest =
+      std::find_if(std::make_reverse_iterator(to), std::make_reverse_iterator(start),
+                   [&](const Event& event) { return is_about(expectation, event); });
+  f.actual = nearest.base() == start ? "not observed" : print_event(*nearest);
 }
 
 }  // namespace va::oracle
