@@ -58,6 +58,12 @@ uint8_t* GuestBytes::fresh(uint32_t granule, bool whole) {
 }
 
 void GuestBytes::store(uint64_t gpa, const void* bytes, uint64_t len) {
+  if (len == kGranule && gpa % kGranule == 0 && in_arena(gpa, len)) {  // a descriptor
+    const auto granule = static_cast<uint32_t>((gpa - kArenaGpa) / kGranule);
+    stored_[granule] = clock_;
+    std::memcpy(bytes_.data() + size_t{granule} * kGranule, bytes, kGranule);
+    return;
+  }
   const Part part = part_of(gpa, len);
   const auto* from = static_cast<const uint8_t*>(bytes) + part.skipped;
   for (uint32_t at = part.from; at < part.to;) {
@@ -90,6 +96,15 @@ void GuestBytes::payload(uint64_t gpa, uint64_t len) {
 
 void GuestBytes::load(uint64_t gpa, void* bytes, uint32_t len) const {
   auto* to = static_cast<uint8_t*>(bytes);
+  if (len == kGranule && gpa % kGranule == 0 && in_arena(gpa, len)) {  // a descriptor
+    const auto granule = static_cast<uint32_t>((gpa - kArenaGpa) / kGranule);
+    if (stored_[granule] < start_) {
+      std::memset(to, 0, kGranule);
+    } else {
+      std::memcpy(to, bytes_.data() + size_t{granule} * kGranule, kGranule);
+    }
+    return;
+  }
   const Part part = part_of(gpa, len);
   if (part.to - part.from != len) std::memset(to, 0, len);
   to += part.skipped;
@@ -107,9 +122,13 @@ void GuestBytes::load(uint64_t gpa, void* bytes, uint32_t len) const {
 }
 
 uint16_t GuestBytes::load16(uint64_t gpa) const {
-  uint8_t two[2];
-  load(gpa, two, 2);
-  return load_le<uint16_t>(two);
+  if (gpa % 2 != 0 || !in_arena(gpa, 2)) {
+    uint8_t two[2];
+    load(gpa, two, 2);
+    return load_le<uint16_t>(two);
+  }
+  const auto at = static_cast<uint32_t>(gpa - kArenaGpa);
+  return stored_[at / kGranule] < start_ ? uint16_t{0} : load_le<uint16_t>(bytes_.data() + at);
 }
 
 bool GuestBytes::known(uint64_t gpa, uint64_t len) const {

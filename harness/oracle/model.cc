@@ -89,10 +89,8 @@ void Model::begin(const Program& program) {
   plain_table_ = true;
 }
 
-QueueModel& Model::queue(Queue queue) {
-  queue %= kQueues;
+QueueModel& Model::touch(Queue queue) {
   QueueModel& q = queues_[queue];
-  if (q.live) return q;
   q.live = true;
   live_.push_back(queue);
   q.device_num = 0;
@@ -142,8 +140,16 @@ bool Model::is_pending(uint32_t op) const {
 // ---- the Program -----------------------------------------------------------------------------
 
 void Model::apply(uint32_t index) {
-  contest(index);
-  apply_plain(index);
+  switch (op(index).code) {
+    case Opcode::kNop:
+    case Opcode::kAvail:
+    case Opcode::kDesc:
+      return;
+    default:
+      contest(index);
+      apply_plain(index);
+      return;
+  }
 }
 
 void Model::apply_plain(uint32_t index) {
@@ -182,9 +188,7 @@ void Model::apply_plain(uint32_t index) {
 
 // Kicks, and what the backend is told to do. There is one backend behind a pair of queues.
 void Model::apply_script(const Op& op) {
-  if (op.code != Opcode::kAvail && op.code != Opcode::kDesc && op.code != Opcode::kNop) {
-    for (const Queue queue : live_) queues_[queue].stirred = true;
-  }
+  for (const Queue queue : live_) queues_[queue].stirred = true;
   switch (op.code) {
     case Opcode::kKick: {
       QueueModel& q = queue(op.queue);
@@ -307,6 +311,7 @@ Request* Model::on_submitted(const Event& event) {
   r->completed = false;
   r->inside = false;
   r->submitted_at = event_;
+  r->submitted_op = event.op;
   r->toggles = q.toggles;
   return r;
 }
@@ -321,7 +326,7 @@ Request* Model::on_completed(const Event& event) {
   r->completed = true;
   r->failed = event.arg[1] != 0;
   r->completed_at = event_;
-  r->inside = r->submitted && r->submitted_at + 1 == event_;
+  r->inside = r->submitted && r->submitted_at + 1 == event_ && r->submitted_op == event.op;
   return r;
 }
 

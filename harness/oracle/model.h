@@ -40,6 +40,7 @@ struct Request {
 
   uint32_t toggles = 0;       // QueueModel::toggles when it was submitted
   uint32_t submitted_at = 0;  // number of the event
+  uint32_t submitted_op = 0;
   uint32_t completed_at = 0;  // number of the event
   bool used = false;
   bool reclaimed = false;  // the driver took its used entry, whether the trace shows it yet or not
@@ -191,7 +192,10 @@ class Model {
   bool was_used(Queue queue, uint32_t head);
 
   // ---- lookup
-  QueueModel& queue(Queue queue);
+  QueueModel& queue(Queue queue) {
+    QueueModel& q = queues_[queue % kQueues];
+    return q.live ? q : touch(queue % kQueues);
+  }
   std::span<const Queue> live_queues() const { return live_; }
   // The last request of that name; ordinals on the wire are 16 bits wide.
   Request* named(Queue queue, uint64_t ordinal);
@@ -238,6 +242,7 @@ class Model {
     uint64_t writable = 0;
   };
 
+  QueueModel& touch(Queue queue);
   void renumber();
   Call take_call();
 

@@ -26,13 +26,14 @@ void Conservation::entry(Context& context, const Event& event) {
     }
   }
   const auto ahead = static_cast<uint32_t>((slot + q.num - q.slot(q.used_idx)) % q.num);
-  if (ahead >= q.outstanding) {
+  if (ahead >= q.outstanding && context.report.may_judge(Rule::kUsd08, event.queue)) {
     if (Finding* f = context.report.open(Rule::kUsd08, VerdictKind::kFail, event.queue, event.op)) {
       f->expected = "used entries for the " + std::to_string(q.outstanding) +
                     " chains that the device has, from slot " + std::to_string(q.slot(q.used_idx)) +
                     " on";
       f->actual = "slot " + std::to_string(slot) + " was written (id " + std::to_string(id) + ")";
     }
+    q.spoiled = true;
   }
   StagedEntry& staged = q.entries[slot];
   const auto position = static_cast<uint16_t>(q.used_idx + ahead);
