@@ -126,7 +126,7 @@ def _compile(item: Specimen, folder: Path) -> list[Path]:
         words = shlex.split(entry["command"])
         source = Path(entry["file"]).relative_to(ROOT)
         target = folder / f"{number}-{source.stem}.o"
-        command = []
+        command = ["ccache"] if shutil.which("ccache") else []
         skip = False
         for word in words:
             if skip:
