@@ -1,12 +1,14 @@
 """Processes that end when they should, each with its output in a log.
 
 Every child is the leader of a process group of its own, so that ending it ends what it started; all
-that are still alive when the interpreter leaves are ended then.
+that are still alive when the interpreter leaves are ended then, and the kernel ends them where the
+interpreter is killed (prctl(2), PR_SET_PDEATHSIG), so that no fuzzer outlives its campaign.
 """
 
 from __future__ import annotations
 
 import atexit
+import ctypes
 import os
 import signal
 import subprocess
@@ -17,6 +19,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 JOBS = os.cpu_count() or 1
 
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
 _alive: set[subprocess.Popen[bytes]] = set()
 
 
@@ -61,6 +65,10 @@ def _end_all() -> None:
         end(process, grace_s=1.0)
 
 
+def _die_with_parent() -> None:
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def start(
     command: list[str], log: Path, env: dict[str, str] | None = None
 ) -> subprocess.Popen[bytes]:
@@ -71,6 +79,7 @@ def start(
             process = subprocess.Popen(
                 command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink,
                 env={**os.environ, **(env or {})}, start_new_session=True,
+                preexec_fn=_die_with_parent,
             )  # fmt: skip
         except FileNotFoundError as error:
             raise Broken(f"{command[0]} is not there; run: ci/setup") from error

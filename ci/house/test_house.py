@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -214,6 +215,24 @@ def test_a_limit_ends_what_a_process_started(tmp_path: Path) -> None:
     child = done.text.strip()
     status = Path("/proc") / child / "status"
     assert not status.exists() or "zombie" in status.read_text()
+
+
+def test_a_killed_parent_takes_its_children_along(tmp_path: Path) -> None:
+    script = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).resolve().parents[1])!r})\n"
+        "import os, signal; from pathlib import Path; from house.shell import start\n"
+        f"child = start(['sleep', '987'], Path({str(tmp_path / 'log')!r}))\n"
+        "print(child.pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    killed = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    status = Path("/proc") / killed.stdout.strip() / "status"
+    for _ in range(50):
+        if not status.exists() or "zombie" in status.read_text():
+            return
+        time.sleep(0.1)
+    raise AssertionError("the child is still there")
 
 
 def test_the_page_is_made_from_the_report(
