@@ -48,8 +48,9 @@ def unit(preset: str) -> str:
     return f"{match[1] if match else '?'} test programs"
 
 
-def lint() -> str:
-    expect(run([str(ROOT / "ci/lint/run")], LOGS / "lint.log", limit_s=300), "lint", lines=40)
+def lint(*names: str) -> str:
+    command = [str(ROOT / "ci/lint/run"), *names]
+    expect(run(command, LOGS / "lint.log", limit_s=300), "lint", lines=40)
     return "clean"
 
 
