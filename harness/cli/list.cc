@@ -73,7 +73,7 @@ void explain_rule(const Rule& rule) {
              rule.file);
   const RuleInfo* judged = find_judged(rule.id);
   fmt::print("  judged     {}\n",
-             judged == nullptr ? "no: no oracle speaks of it yet" : needs_text(judged->needs));
+             judged == nullptr ? "by its cases alone" : needs_text(judged->needs));
   const CasesByRule by_rule = cases_by_rule();
   const auto cases = by_rule.find(rule.id);
   if (cases == by_rule.end()) {
@@ -128,7 +128,7 @@ int rules_command(const Options& options) {
   }
   for (const Rule& rule : rules) {
     fmt::print("{:<8} {:<7} {}{}\n", rule.id, rule.level, rule.requirement,
-               find_judged(rule.id) == nullptr ? " (not judged yet)" : "");
+               find_judged(rule.id) == nullptr ? " (by its cases alone)" : "");
   }
   return kExitOk;
 }
