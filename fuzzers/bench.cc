@@ -97,7 +97,7 @@ void generate(uint32_t number, Program& program) {
     program.ops.push_back(make(Opcode::kComplete, random.below(kSubmits)));
   }
   while (program.ops.size() < kOperations - 1) {
-    const bool avail = random.one_in(3);
+    const bool avail = random.one_in(8);
     program.ops.push_back(avail ? make_avail(random) : make_other(random, submitted));
     if (avail) ++submitted;
   }

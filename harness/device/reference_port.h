@@ -35,7 +35,7 @@ class ReferencePort : public Port, private StoreObserver, private EngineHost, pr
 
  private:
   static constexpr uint32_t kRunBound = 1024;  // worker runs between two operations, or in a settle
-  static constexpr uint32_t kMaxQueued = 8;    // control calls behind a pending one
+  static constexpr uint32_t kMaxQueued = 128;  // control calls behind a pending one
 
   struct CallResult {
     int result = 0;  // 0, negative errno or kPending

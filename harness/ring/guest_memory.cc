@@ -65,13 +65,6 @@ void GuestMemory::reset() {
   }
 }
 
-void GuestMemory::touch(uint32_t offset, uint32_t len) {
-  if (len == 0) return;
-  const uint32_t first = offset / kPage;
-  const uint32_t last = (offset + len - 1) / kPage;
-  for (uint32_t page = first; page <= last; ++page) touched_ |= uint64_t{1} << page;
-}
-
 bool GuestMemory::load(uint64_t user, std::span<uint8_t> bytes) const {
   if (!mapped(user, bytes.size())) return false;
   std::memcpy(bytes.data(), at(user), bytes.size());
@@ -82,9 +75,10 @@ bool GuestMemory::store(uint64_t user, std::span<const uint8_t> bytes) {
   if (!mapped(user, bytes.size())) return false;
   const uint32_t offset = static_cast<uint32_t>(user - user_base_);
   const uint32_t len = static_cast<uint32_t>(bytes.size());
+  if (len == 0) return true;
   touch(offset, len);
   std::memcpy(arena_ + offset, bytes.data(), len);
-  if (observer_ != nullptr && len > 0) observer_->on_store(user, len);
+  if (observer_ != nullptr) observer_->on_store(user, len);
   return true;
 }
 
@@ -95,7 +89,7 @@ std::span<const uint8_t> GuestMemory::view(uint64_t user, uint32_t len) const {
 
 std::span<uint8_t> GuestMemory::guest_store(uint32_t offset, uint32_t len) {
   VA_CHECK(offset <= size_ && len <= size_ - offset);
-  touch(offset, len);
+  if (len > 0) touch(offset, len);
   return {arena_ + offset, len};
 }
 

@@ -86,7 +86,12 @@ class GuestMemory {
   [[nodiscard]] bool load(uint64_t user, std::span<uint8_t> bytes) const;
   template <typename T>
   [[nodiscard]] bool store(uint64_t user, T value) {
-    return store(user, std::span(reinterpret_cast<const uint8_t*>(&value), sizeof(T)));
+    if (!mapped(user, sizeof(T))) return false;
+    const uint32_t offset = static_cast<uint32_t>(user - user_base_);
+    touch(offset, sizeof(T));
+    std::memcpy(arena_ + offset, &value, sizeof(T));
+    if (observer_ != nullptr) observer_->on_store(user, sizeof(T));
+    return true;
   }
   [[nodiscard]] bool store(uint64_t user, std::span<const uint8_t> bytes);
 
@@ -108,7 +113,12 @@ class GuestMemory {
 
  private:
   const uint8_t* at(uint64_t user) const { return arena_ + (user - user_base_); }
-  void touch(uint32_t offset, uint32_t len);
+  // `len` > 0.
+  void touch(uint32_t offset, uint32_t len) {
+    const uint32_t first = offset / kPage;
+    const uint32_t last = (offset + len - 1) / kPage;
+    touched_ |= ~uint64_t{0} << first & ~uint64_t{0} >> (kMaxPages - 1 - last);
+  }
 
   uint64_t user_base_;
   uint32_t size_;
