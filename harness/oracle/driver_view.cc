@@ -102,6 +102,7 @@ void Model::store_payload(uint64_t gpa, uint64_t len, uint32_t op) {
   }
   const uint64_t end = std::min(gpa + len, kArenaGpa + kArenaSize);
   for (uint64_t at = std::max(gpa, kArenaGpa); at < end; at += kDescSize) check_store(at, 1, op);
+  if (end > kArenaGpa) check_store(end - 1, 1, op);
   void_buffers(gpa, len, op);
 }
 
@@ -313,7 +314,7 @@ void Model::expose_one(Queue queue, uint16_t position, uint32_t op) {
 // The driver saw the used entry. Where the trace samples, this comes before the trace shows it.
 void Model::on_reclaimed(const Event& event) {
   QueueModel& q = queue(event.queue);
-  if (event.arg[0] >= q.num) return;
+  if (!samples_ || event.arg[0] >= q.num) return;
   const uint32_t serial = q.heads[event.arg[0]].request;
   if (!is_outstanding(serial) || request(serial).queue != event.queue) return;
   request(serial).reclaimed = true;

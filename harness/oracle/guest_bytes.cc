@@ -39,8 +39,8 @@ void GuestBytes::begin() {
     std::fill(payload_.begin(), payload_.end(), 0u);
     clock_ = 0;
   }
-  clock_ += 2;
-  start_ = clock_;
+  start_ = clock_ + 1;
+  clock_ = start_ + 1;  // so that `start_` is older than any frame
 }
 
 bool GuestBytes::granule_known(uint32_t granule) const {
@@ -53,7 +53,11 @@ bool GuestBytes::granule_known(uint32_t granule) const {
 uint8_t* GuestBytes::fresh(uint32_t granule, bool whole) {
   uint8_t* at = bytes_.data() + size_t{granule} * kGranule;
   if (stored_[granule] < start_) std::memset(at, 0, kGranule);
-  if (whole || granule_known(granule)) stored_[granule] = clock_;
+  if (whole || granule_known(granule)) {
+    stored_[granule] = clock_;
+  } else {
+    stored_[granule] = std::max(stored_[granule], start_);
+  }
   return at;
 }
 

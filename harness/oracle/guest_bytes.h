@@ -52,7 +52,7 @@ class GuestBytes {
   uint32_t clock_ = 2;
   uint32_t start_ = 2;  // the clock when the Program began
   std::vector<uint8_t> bytes_;
-  std::vector<uint32_t> stored_;   // by granule: clock of the last store of metadata
+  std::vector<uint32_t> stored_;   // by granule: clock of the last store of metadata to all of it
   std::vector<uint32_t> payload_;  // by block: clock of the last frame
   std::vector<uint32_t> owner_;    // by granule
 };

@@ -90,7 +90,7 @@ void Judge::Impl::check_observable(const Case& from, const Trace& trace) {
 void Judge::Impl::judge(const Program& program, const Case* from, const Trace& trace,
                         Verdicts& out) {
   out.clear();
-  model_.begin(program);
+  model_.begin(program, (trace.header.sees & kEveryStore) == 0);
   replay_.begin(program, model_);
   report_.begin(out, model_, trace.header.sees);
   notifications_.begin();

@@ -64,8 +64,9 @@ void Model::renumber() {
   bytes_ = GuestBytes();
 }
 
-void Model::begin(const Program& program) {
+void Model::begin(const Program& program, bool samples) {
   program_ = &program;
+  samples_ = samples;
   first_serial_ += static_cast<uint32_t>(requests_.size());
   if (first_serial_ > 0xf0000000u || next_life_ > 0xf0000000u) renumber();
   bytes_.begin();

@@ -151,7 +151,8 @@ struct Call {
 
 class Model {
  public:
-  void begin(const Program& program);
+  // `samples`: the trace shows the device's stores at settles only.
+  void begin(const Program& program, bool samples);
   // Number of the event that is judged now; to be told before it.
   void set_event(uint32_t number) { event_ = number; }
 
@@ -293,6 +294,7 @@ class Model {
   std::vector<Queue> live_;
   uint32_t next_life_ = 1;
 
+  bool samples_ = false;
   uint32_t event_ = 0;
   uint64_t work_ = 0;
   uint32_t first_serial_ = 1;
