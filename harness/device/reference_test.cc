@@ -198,7 +198,7 @@ TEST_P(Reference, TheMemoryTableMayBeReplacedBetweenTwoDescriptors) {
 }
 
 TEST_P(Reference, MoreCallsThanAreQueuedAreUnsupported) {
-  run("avail tx\nkick tx\nset_mem_table\nrepeat 9\nget_features\nend\n");
+  run("avail tx\nkick tx\nset_mem_table\nrepeat 129\nget_features\nend\n");
   EXPECT_EQ(all(EventKind::kUnsupported),
             Numbers{static_cast<uint64_t>(UnsupportedReason::kControls)});
 }
