@@ -219,3 +219,9 @@ def test_minimize_wants_something_to_keep(tool: Tool, write) -> None:
     done = tool.run("minimize", write("good.vq", GOOD))
     assert done.returncode == 2
     assert "no oracle finds fault" in done.stderr
+
+
+def test_a_budget_that_runs_out_is_inconclusive(tool: Tool, write) -> None:
+    done = tool.run("run", write("long.vq", "repeat 2000000\n  kick tx\nend\n"))
+    assert done.returncode == 1, done.stdout
+    assert "INCONCLUSIVE" in done.stdout and "RUN-02" in done.stdout
