@@ -77,7 +77,9 @@ def corpus() -> str:
         texts = []
         for number, preset in enumerate(("asan-ubsan", "asan-ubsan", "dev")):
             log = LOGS / f"corpus-{policy}-{number}.json"
-            command = [tool(preset), "run", "--json", "--device", f"reference:{policy}", *CORPUS]
+            errors = log.with_suffix(".err")
+            command = ["bash", "-c", 'exec "$@" 2> "$0"', str(errors), tool(preset), "run",
+                       "--json", "--device", f"reference:{policy}", *CORPUS]  # fmt: skip
             done = run(command, log, limit_s=900)
             # A case that a device cannot pass is conformance's to judge; here only repetition is.
             if done.code not in (0, 1, 77):

@@ -41,7 +41,7 @@ class Done:
         return self.log.read_text(encoding="utf-8", errors="replace")
 
     def tail(self, lines: int = 15) -> str:
-        return "\n".join(self.text.splitlines()[-lines:])
+        return "\n".join(line[:300] for line in self.text.splitlines()[-lines:])
 
 
 def end(process: subprocess.Popen[bytes], grace_s: float = 3.0) -> None:
