@@ -2,7 +2,6 @@
 //
 // The walk happens once, when the chain is exposed: a driver may not change it afterwards, and one
 // that does has broken a duty anyway. It ends at the first fault that leaves no sensible next step.
-#include "base/bytes.h"
 #include "oracle/model.h"
 
 namespace va::oracle {
@@ -39,10 +38,11 @@ bool Model::read_descriptor(uint64_t gpa, Walk& walk, Descriptor& desc) {
     if (owner != walk.serial && is_outstanding(owner)) walk.broken |= kNoRepublish;
     bytes_.claim(at, walk.serial);
   }
-  uint8_t raw[kDescSize];
-  bytes_.load(gpa, raw, kDescSize);
-  desc = {load_le<uint64_t>(raw), load_le<uint32_t>(raw + 8), load_le<uint16_t>(raw + 12),
-          load_le<uint16_t>(raw + 14)};
+  uint64_t shape = 0;
+  bytes_.load_pair(gpa, desc.addr, shape);
+  desc.len = static_cast<uint32_t>(shape);
+  desc.flags = static_cast<uint16_t>(shape >> 32);
+  desc.next = static_cast<uint16_t>(shape >> 48);
   ++walk.descriptors;
   return true;
 }
@@ -59,7 +59,7 @@ void Model::add_part(const Descriptor& desc, Walk& walk) {
   walk.broken |= mapped(desc.addr, desc.len);
   if (checked_ && overlaps_ring(desc.addr, desc.len)) walk.broken |= kApart;
   (writable ? walk.writable : walk.readable) += desc.len;
-  parts_.push_back({desc.addr, desc.len, writable});
+  parts_.emplace_back(desc.addr, desc.len, writable);
 }
 
 // Entries are followed by their next fields (2.7.5.3.2).

@@ -65,8 +65,7 @@ void Model::set_up_view(const Op& op, uint32_t index) {
   const auto num = static_cast<uint16_t>(op.arg[0]);
   start_life(queue, num == 0 ? kDefaultNum : num, base);
   bytes_.zero(q.ring.desc, q.ring_end - q.ring.desc);
-  const uint8_t idx[2] = {static_cast<uint8_t>(base), static_cast<uint8_t>(base >> 8)};
-  bytes_.store(q.ring.avail + 2, idx, 2);
+  bytes_.store16(q.ring.avail + 2, base);
   if (in_use) q.duty.breach(kStableRing, index);
 }
 
@@ -204,10 +203,6 @@ void Model::scribble(const Op& op, uint32_t index) {
 void Model::on_desc_stored(const Event& event) {
   const Op& op = this->op(event.op);
   queue(event.queue);
-  uint8_t bytes[kDescSize];
-  store_le(bytes, event.arg[1]);
-  store_le(bytes + 8, static_cast<uint32_t>(event.arg[2]));
-  store_le(bytes + 12, static_cast<uint32_t>(event.arg[3]));
   const uint64_t gpa = event.arg[0];
   const bool by_avail = op.code == Opcode::kAvail;
   if (!by_avail || op.arg[0] != 0 || op.arg[2] != 0) checked_ = true;
@@ -219,7 +214,8 @@ void Model::on_desc_stored(const Event& event) {
     }
     void_buffers(gpa, kDescSize, event.op);
   }
-  store(gpa, bytes, kDescSize, event.op);
+  check_store(gpa, kDescSize, event.op);
+  bytes_.store_pair(gpa, event.arg[1], (event.arg[2] & 0xffffffff) | event.arg[3] << 32);
   if (by_avail && (event.arg[3] & kFlagIndirect) == 0) {
     store_payload(event.arg[1], event.arg[2], event.op);
   }
@@ -240,9 +236,7 @@ void Model::on_exposed(const Event& event) {
   // Entries not yet behind avail idx take room as well; a slot that is not free may be unread.
   const auto ahead = static_cast<uint32_t>((event.arg[2] + q.num - q.slot(q.exposed)) % q.num);
   if (ahead + q.outstanding >= q.num + q.early.size()) q.duty.breach(kDescriptorKept, event.op);
-  uint8_t entry[2];
-  store_le(entry, head);
-  bytes_.store(q.ring.avail + 4 + 2 * event.arg[2], entry, 2);
+  bytes_.store16(q.ring.avail + 4 + 2 * event.arg[2], head);
   if (head < q.num) {
     q.heads[head].waiting_life = q.life;
     q.heads[head].waiting_ordinal = static_cast<uint32_t>(event.arg[0]);
@@ -250,9 +244,7 @@ void Model::on_exposed(const Event& event) {
   }
   if (event.arg[3] < kNotStored) {
     const auto idx = static_cast<uint16_t>(event.arg[3]);
-    uint8_t bytes[2];
-    store_le(bytes, idx);
-    bytes_.store(q.ring.avail + 2, bytes, 2);
+    bytes_.store16(q.ring.avail + 2, idx);
     expose_up_to(event.queue % kQueues, idx, event.op);
   }
   bytes_.tick();

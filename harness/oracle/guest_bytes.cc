@@ -62,12 +62,6 @@ uint8_t* GuestBytes::fresh(uint32_t granule, bool whole) {
 }
 
 void GuestBytes::store(uint64_t gpa, const void* bytes, uint64_t len) {
-  if (len == kGranule && gpa % kGranule == 0 && in_arena(gpa, len)) {  // a descriptor
-    const auto granule = static_cast<uint32_t>((gpa - kArenaGpa) / kGranule);
-    stored_[granule] = clock_;
-    std::memcpy(bytes_.data() + size_t{granule} * kGranule, bytes, kGranule);
-    return;
-  }
   const Part part = part_of(gpa, len);
   const auto* from = static_cast<const uint8_t*>(bytes) + part.skipped;
   for (uint32_t at = part.from; at < part.to;) {
@@ -79,12 +73,53 @@ void GuestBytes::store(uint64_t gpa, const void* bytes, uint64_t len) {
   }
 }
 
+void GuestBytes::store16(uint64_t gpa, uint16_t value) {
+  if (gpa % 2 != 0 || !in_arena(gpa, 2)) {
+    store(gpa, &value, 2);
+    return;
+  }
+  const auto at = static_cast<uint32_t>(gpa - kArenaGpa);
+  store_le(fresh(at / kGranule, false) + at % kGranule, value);
+}
+
+void GuestBytes::store_pair(uint64_t gpa, uint64_t low, uint64_t high) {
+  if (gpa % kGranule != 0 || !in_arena(gpa, kGranule)) {
+    store(gpa, &low, 8);
+    store(gpa + 8, &high, 8);
+    return;
+  }
+  const auto at = static_cast<uint32_t>(gpa - kArenaGpa);
+  stored_[at / kGranule] = clock_;
+  store_le(bytes_.data() + at, low);
+  store_le(bytes_.data() + at + 8, high);
+}
+
+void GuestBytes::load_pair(uint64_t gpa, uint64_t& low, uint64_t& high) const {
+  if (gpa % kGranule != 0 || !in_arena(gpa, kGranule)) {
+    load(gpa, &low, 8);
+    load(gpa + 8, &high, 8);
+    return;
+  }
+  const auto at = static_cast<uint32_t>(gpa - kArenaGpa);
+  const bool fresh = stored_[at / kGranule] < start_;
+  low = fresh ? 0 : load_le<uint64_t>(bytes_.data() + at);
+  high = fresh ? 0 : load_le<uint64_t>(bytes_.data() + at + 8);
+}
+
 void GuestBytes::zero(uint64_t gpa, uint64_t len) {
   const Part part = part_of(gpa, len);
+  const uint32_t first = (part.from + kGranule - 1) / kGranule;  // whole granules
+  const uint32_t end = part.to / kGranule;
   for (uint32_t at = part.from; at < part.to;) {
+    if (at == first * kGranule && first < end) {
+      std::memset(bytes_.data() + at, 0, size_t{end - first} * kGranule);
+      std::fill(stored_.begin() + first, stored_.begin() + end, clock_);
+      at = end * kGranule;
+      continue;
+    }
     const uint32_t in = at % kGranule;
     const uint32_t n = std::min(kGranule - in, part.to - at);
-    std::memset(fresh(at / kGranule, n == kGranule) + in, 0, n);
+    std::memset(fresh(at / kGranule, false) + in, 0, n);
     at += n;
   }
 }
@@ -100,15 +135,6 @@ void GuestBytes::payload(uint64_t gpa, uint64_t len) {
 
 void GuestBytes::load(uint64_t gpa, void* bytes, uint32_t len) const {
   auto* to = static_cast<uint8_t*>(bytes);
-  if (len == kGranule && gpa % kGranule == 0 && in_arena(gpa, len)) {  // a descriptor
-    const auto granule = static_cast<uint32_t>((gpa - kArenaGpa) / kGranule);
-    if (stored_[granule] < start_) {
-      std::memset(to, 0, kGranule);
-    } else {
-      std::memcpy(to, bytes_.data() + size_t{granule} * kGranule, kGranule);
-    }
-    return;
-  }
   const Part part = part_of(gpa, len);
   if (part.to - part.from != len) std::memset(to, 0, len);
   to += part.skipped;

@@ -30,8 +30,13 @@ class GuestBytes {
   void zero(uint64_t gpa, uint64_t len);
   void payload(uint64_t gpa, uint64_t len);
 
+  void store16(uint64_t gpa, uint16_t value);
+  // A descriptor's 16 bytes, as two words.
+  void store_pair(uint64_t gpa, uint64_t low, uint64_t high);
+
   // Zero where there is no memory.
   uint16_t load16(uint64_t gpa) const;
+  void load_pair(uint64_t gpa, uint64_t& low, uint64_t& high) const;
   void load(uint64_t gpa, void* bytes, uint32_t len) const;
 
   // Whether all of these bytes lie in the arena and none is payload.

@@ -21,6 +21,7 @@ namespace va::oracle {
 
 // A piece of a buffer, as a descriptor names it.
 struct Part {
+  Part(uint64_t at, uint32_t bytes, bool may_write) : gpa(at), len(bytes), writable(may_write) {}
   uint64_t gpa = 0;
   uint32_t len = 0;
   bool writable = false;

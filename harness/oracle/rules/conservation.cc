@@ -38,7 +38,11 @@ void Conservation::entry(Context& context, const Event& event) {
   StagedEntry& staged = q.entries[slot];
   const auto position = static_cast<uint16_t>(q.used_idx + ahead);
   if (staged.life != q.life || staged.position != position || !staged.fresh) ++q.staged;
-  staged = {q.life, static_cast<uint32_t>(id), len, position, true};
+  staged.life = q.life;
+  staged.id = static_cast<uint32_t>(id);
+  staged.len = len;
+  staged.position = position;
+  staged.fresh = true;
 }
 
 bool Conservation::index_is_legal(Context& context, Queue queue, uint16_t value) {
