@@ -4,7 +4,7 @@
 // A rule sees the model as it was before the event, or is told what the event changed. All memory
 // is kept from run to run; strings are made for findings only.
 //
-// Tested by judge_test.cc.
+// Tested by judge_test.cc, and rule by rule in rules/.
 #include "oracle/judge.h"
 
 #include <algorithm>

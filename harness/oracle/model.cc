@@ -26,7 +26,7 @@
 //
 // Deliberately absent: dirty pages, receive frames, IOTLB, packed rings.
 //
-// Tested by model_test.cc, and through judge_test.cc.
+// Tested by driver_duty_test.cc, replay_test.cc, and through the tests in rules/.
 #include "oracle/model.h"
 
 #include <algorithm>

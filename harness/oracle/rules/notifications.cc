@@ -69,17 +69,16 @@ void NotificationRules::published(Context& context, Queue queue, uint16_t old_id
 
 void NotificationRules::too_many(Context& context, Queue queue, bool published, uint32_t op) {
   const QueueModel& q = context.model.queue(queue);
-  Rule rule = context.model.event_idx() ? Rule::kNus05 : Rule::kNus02;
-  std::string expected =
-      context.model.event_idx()
-          ? "no call before used idx steps over used_event " + hex16(q.used_event)
-          : "no call while avail flags are 1";
-  if (!published) {
-    rule = q.held != 0 && context.report.sees(kSubmits | kEveryStore) ? Rule::kAsy02 : Rule::kNus11;
-    expected = "no call while nothing was used";
-  }
+  const bool event_idx = context.model.event_idx();
+  const bool in_flight = q.held != 0 && context.report.sees(kSubmits | kEveryStore);
+  const Rule rule = !published  ? (in_flight ? Rule::kAsy02 : Rule::kNus11)
+                    : event_idx ? Rule::kNus05
+                                : Rule::kNus02;
   if (Finding* f = context.report.open(rule, VerdictKind::kNonStrict, queue, op)) {
-    f->expected = std::move(expected);
+    f->expected = !published ? "no call while nothing was used"
+                  : event_idx
+                      ? "no call before used idx steps over used_event " + hex16(q.used_event)
+                      : "no call while avail flags are 1";
     f->actual = "a call at used idx " + hex16(q.used_idx);
   }
 }

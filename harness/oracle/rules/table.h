@@ -2,7 +2,7 @@
 //
 // How to add a rule: give it a name here and its row in table.cc (id, what it must see, which
 // duties of the driver it presumes), state it in one of the families beside this file, with a trace
-// that keeps it and one that breaks it in judge_test.cc, and give it its clause in
+// that keeps it and one that breaks it in the tests beside it, and give it its clause in
 // conformance/rules/. Ids are never reused.
 #pragma once
 
