@@ -94,6 +94,8 @@ STAGES = (
           partial(checks.conformance, "kernel:6.12"), ("build",), full=True),
     Stage("kernel-copy", "cases on the kernel's batched copy path",
           partial(checks.conformance, "kernel:6.1,zerocopy=off"), ("build",), full=True),
+    Stage("digests-thousand", "the same traces a thousand times",
+          partial(checks.digests, 1000), ("build",), full=True),
     Stage("generated-million", "conforming programs, a million",
           partial(checks.generated, 1_000_000), ("build",), full=True),
     Stage("replay", "ten million runs, memory flat", replay, ("build",), full=True),
