@@ -37,6 +37,20 @@ std::string shortened(const std::string& text) {
   return text.size() <= kMost ? text : text.substr(0, kMost) + " …";
 }
 
+// Of two long lists, what they have in common at their beginning is of no interest.
+void elide_common(std::string& left, std::string& right) {
+  static constexpr size_t kLong = 60;
+  if (std::max(left.size(), right.size()) <= kLong) return;
+  const size_t shorter = std::min(left.size(), right.size());
+  size_t same = 0;
+  while (same < shorter && left[same] == right[same]) ++same;
+  const bool frames = left.starts_with('[');
+  const size_t item = left.rfind(frames ? " [" : " ", same);
+  if (item == std::string::npos || item == 0) return;
+  left = "…" + left.substr(item);
+  right = "…" + right.substr(std::min(item, right.size()));
+}
+
 std::string place(const std::string& path, uint32_t op, uint32_t line, const std::string& text) {
   if (line > 0) return fmt::format("{}:{}: {}", path, line, text);
   return fmt::format("{}: operation {}: {}", path, op, text);
@@ -188,8 +202,11 @@ void Reporter::print_difference(const Shown& shown, const ShownDifference& diffe
              difference.explained.empty() ? "DIFFERENT" : "listed", difference.event, queue,
              difference.settle);
   const size_t width = std::max(shown.devices[0].size(), shown.devices[1].size());
-  field(shown.devices[0], shortened(difference.left), width);
-  field(shown.devices[1], shortened(difference.right), width);
+  std::string left = difference.left;
+  std::string right = difference.right;
+  elide_common(left, right);
+  field(shown.devices[0], shortened(left), width);
+  field(shown.devices[1], shortened(right), width);
   field("at", place(shown.path, difference.op, difference.line, difference.line_text), width);
   field("listed", difference.explained, width);
 }

@@ -48,6 +48,12 @@ std::unique_ptr<Device> make_reference(const std::string& uri, std::string& erro
 
 std::unique_ptr<Device> make_kernel(const std::string& uri, const DeviceOptions& options,
                                     std::string& error) {
+  if (uri == "kernel:local" || uri.starts_with("kernel:local,")) {
+    error =
+        "kernel:local (this machine's /dev/vhost-net) is not built yet; there are kernel:6.1, "
+        "kernel:6.12 and kernel:/path/bzImage, in a guest";
+    return nullptr;
+  }
   KernelOptions kernel;
   if (!parse_kernel_uri(uri, kernel, error)) return nullptr;
   kernel.timeout_s = options.timeout_s;
