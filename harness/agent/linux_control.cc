@@ -101,21 +101,20 @@ void LinuxPort::finish_call(CallResult result) {
               result.value);
 }
 
-// Goes on with the call that waits and those behind it. True if one of them went on.
+// Goes on with the call that waits, or makes the one behind it. True if there was progress: then
+// the worker may have something to do, which comes first, since it decides what the next call waits
+// for.
 bool LinuxPort::step_calls() {
-  bool progress = false;
   if (control_.busy()) {
     if (!control_.wait()) return false;
     collect_call();
-    progress = true;
+    return true;
   }
-  while (!queued_.empty() && !control_.busy()) {
-    const Op next = queued_.front();
-    queued_.pop_front();
-    start_call(next);
-    progress = true;
-  }
-  return progress;
+  if (queued_.empty()) return false;
+  const Op next = queued_.front();
+  queued_.pop_front();
+  start_call(next);
+  return true;
 }
 
 LinuxPort::Prepared LinuxPort::prepare(const Op& op) {

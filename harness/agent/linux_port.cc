@@ -171,8 +171,8 @@ void LinuxPort::rest() {
   ran_ = true;
   do {
     worker_busy_ = !rest_worker();
+    take_frames();
   } while (step_calls());
-  take_frames();
 }
 
 // On one vCPU a worker that was woken is in state R until it has had its turn and has nothing left
