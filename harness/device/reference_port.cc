@@ -202,9 +202,10 @@ void ReferencePort::finish() {
   net_.backend_writable();
   rest();
   // What is held when a call waits may be on either peer, and what is published lets more be
-  // submitted; each round completes all that is held.
+  // submitted; each round completes the oldest request.
   for (uint32_t round = 0; round < kRunBound; ++round) {
-    if (!peers_[0].complete_oldest() && !peers_[1].complete_oldest()) break;
+    // The backend before this one, which a swap waits for, has the older requests.
+    if (!peers_[current_peer_ ^ 1].complete_oldest() && !peer().complete_oldest()) break;
     rest();
   }
   settle();
