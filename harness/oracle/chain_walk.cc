@@ -1,7 +1,8 @@
 // Walking a chain as the driver laid it out, to find which duties it breaks and what it is to send.
 //
 // The walk happens once, when the chain is exposed: a driver may not change it afterwards, and one
-// that does has broken a duty anyway. It ends at the first fault that leaves no sensible next step.
+// that does has broken a duty anyway. It ends at the first fault that leaves no sensible next step,
+// and past the length that no device follows.
 #include "oracle/model.h"
 
 namespace va::oracle {
@@ -77,8 +78,8 @@ void Model::walk_table(const Descriptor& outer, Walk& walk) {
   if (entries > num) walk.broken |= kChainFits;
   uint32_t entry = 0;
   for (uint32_t steps = 0;; ++steps) {
-    if (steps == entries || steps == num) {
-      walk.broken |= steps == entries ? kNoLoop : kChainFits;
+    if (steps == entries || steps == num || steps > kMaxCommonChain) {
+      walk.broken |= steps == entries ? kNoLoop : steps == num ? kChainFits : kCommonLimits;
       return;
     }
     Descriptor desc;
@@ -103,8 +104,8 @@ void Model::walk_chain(Queue queue, uint32_t serial) {
   const auto first_part = static_cast<uint32_t>(parts_.size());
   uint32_t index = request(serial).head;
   for (uint32_t steps = 0;; ++steps) {
-    if (steps == q.num) {
-      walk.broken |= kNoLoop;
+    if (steps == q.num || steps > kMaxCommonChain) {
+      walk.broken |= steps == q.num ? kNoLoop : kCommonLimits;
       break;
     }
     Descriptor desc;
@@ -138,6 +139,10 @@ void Model::walk_chain(Queue queue, uint32_t serial) {
   const bool receives = (queue & 1) != 0;
   if (!receives && walk.readable <= header) walk.broken |= kHasPayload;
 
+  // Thousands of heads that lead into one long chain would be remembered a thousand parts each.
+  if ((walk.broken & (kNoLoop | kCommonLimits | kNoRepublish)) != 0) {
+    parts_.erase(parts_.begin() + first_part, parts_.end());
+  }
   Request& made = request(serial);
   made.first_part = first_part;
   made.parts = static_cast<uint32_t>(parts_.size()) - first_part;
