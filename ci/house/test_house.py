@@ -150,7 +150,11 @@ def test_the_kernel_gets_what_it_can_execute_first(
     unfit = [tmp_path / f"unfit-{number}.vq" for number in range(20)]
     for path in unfit:
         path.write_text("kick tx\nfail_alloc 1\n")
+    endless = tmp_path / "endless.vq"
+    endless.write_text("repeat 5000\n  kick tx\nend\n")
+    unfit.append(endless)
     must = tmp_path / "finding.vq"
+    must.write_text("repeat 7\n  kick tx\nend\n")
     chosen, candidates, shaped = kernel.choose({"a": fit + unfit}, [must])
     assert chosen[0] == must and set(chosen[1:9]) == set(fit)
     assert len(chosen) == 1 + 8 + 2 and (candidates, shaped) == (29, 8)
