@@ -231,7 +231,7 @@ void ReferencePort::on_store(uint64_t user, uint32_t len) {
   for (uint32_t index = 0; index < places_.size(); ++index) {
     const RingPlace& place = places_[index];
     const uint64_t at = user - place.used;
-    if (place.num == 0 || user < place.used || at >= 6 + uint64_t{8} * place.num) continue;
+    if (user < place.used || at >= 6 + uint64_t{8} * place.num) continue;
     const Queue queue = queue_of(index);
     uint16_t word = 0;
     UsedElem elem;

@@ -41,10 +41,10 @@ class ReferencePort : public Port, private StoreObserver, private EngineHost, pr
     int result = 0;  // 0, negative errno or kPending
     uint64_t value = 0;
   };
-  // Where ring `index` of the engine lies, for sorting stores.
+  // Where ring `index` of the engine lies, for sorting stores; as after opening, until it is told.
   struct RingPlace {
     uint64_t used = 0;
-    uint32_t num = 0;
+    uint32_t num = 1;
   };
 
   void on_store(uint64_t user, uint32_t len) override;

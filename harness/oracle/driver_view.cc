@@ -31,6 +31,7 @@ void Model::start_life(Queue queue, uint32_t num, uint16_t base) {
   q.avail_event_seen = q.kicked_since_start = false;
   q.duty = DutyRecord{};
   if (hidden_) q.duty.breach(kKnown, hidden_op_);
+  if (lost_) q.duty.breach(kKnown, lost_op_);
   q.spoiled = q.by_hand = false;
   q.unsure = !deferred_.empty();
   q.order.clear();

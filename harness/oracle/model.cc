@@ -86,7 +86,7 @@ void Model::begin(const Program& program, bool samples) {
   staged_ = 0;
   table_set_ = false;
   table_calls_ = 0;
-  odd_table_ = hidden_ = false;
+  odd_table_ = hidden_ = lost_ = false;
   plain_table_ = true;
 }
 
@@ -130,6 +130,9 @@ Request* Model::named(Queue queue, uint64_t ordinal) {
 }
 
 void Model::lose_track(uint32_t op) {
+  // Rings that begin later are no clearer: the default set-up may stand inside a repeat.
+  lost_ = true;
+  lost_op_ = op;
   for (const Queue queue : live_) queues_[queue].duty.breach(kKnown, op);
 }
 

@@ -309,6 +309,8 @@ class Model {
   bool vring_seen_ = false;
   bool hidden_ = false;  // a store into the avail ring waits for a point that leaves no event
   uint32_t hidden_op_ = 0;
+  bool lost_ = false;  // lose_track() was called: until the end of the Program
+  uint32_t lost_op_ = 0;
   uint32_t deferred_vring_ = kNoOp;
   bool set_up_ = false;  // the default set-up is under way
   struct Deferred {
