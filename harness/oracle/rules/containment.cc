@@ -34,11 +34,14 @@ Place find_place(Model& model, uint64_t gpa, uint64_t len) {
   return {};
 }
 
-// Receive queues give the device buffers to write; one whose chains are not known excuses anything.
+// The used ring is the device's; where a trace samples and the driver stored into it too, what was
+// written there shows as bytes and not as entries. Receive queues give the device buffers to write;
+// one whose chains are not known excuses anything.
 bool may_write(Model& model, uint64_t gpa, uint64_t len) {
   for (const Queue queue : model.live_queues()) {
-    if ((queue & 1) == 0) continue;
     const QueueModel& q = model.queue(queue);
+    if (gpa >= q.ring.used && gpa + len <= q.ring.used + 6 + uint64_t{8} * q.num) return true;
+    if ((queue & 1) == 0) continue;
     if (q.duty.broken != 0) return true;
     for (const uint32_t serial : q.order) {
       for (const Part& part : model.parts(model.request(serial))) {
