@@ -124,6 +124,7 @@ void LinuxPort::execute(const Op& op) {
       complete(op);
       return rest();
     case Opcode::kLink:
+      if (op.queue != kTx) return unsupported(UnsupportedReason::kOperation);
       set_link(op.arg[0] == static_cast<uint64_t>(LinkState::kUp));
       return rest();
     case Opcode::kRegion:

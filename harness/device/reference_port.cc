@@ -83,20 +83,10 @@ void ReferencePort::execute(const Op& op) {
         }
         break;
       case Opcode::kComplete:
-        complete(op);
-        break;
       case Opcode::kRefuse:
-        peer().refuse(-kRefuseErrno[op.arg[0] % std::size(kRefuseErrno)],
-                      op.arg[1] == 0 ? 1 : static_cast<uint32_t>(op.arg[1]),
-                      op.arg[2] == static_cast<uint64_t>(CompletionTime::kInside));
-        break;
       case Opcode::kCongest:
-        peer().set_congested(op.arg[0] == 0);
-        if (peer().writable()) net_.backend_writable();
-        break;
       case Opcode::kLink:
-        peer().set_link(op.arg[0] == static_cast<uint64_t>(LinkState::kUp));
-        if (peer().writable()) net_.backend_writable();
+        tell_peer(op);
         break;
       case Opcode::kFailAlloc:
         net_.fail_allocation(static_cast<int32_t>(op.arg[0]));
@@ -123,15 +113,31 @@ void ReferencePort::execute(const Op& op) {
   if (!in_worker_) rest();
 }
 
+// There is a peer behind the transmit ring alone; what names another queue cannot be executed.
+void ReferencePort::tell_peer(const Op& op) {
+  if (op.queue != kTx) return unsupported(UnsupportedReason::kOperation);
+  switch (op.code) {
+    case Opcode::kComplete:
+      return complete(op);
+    case Opcode::kRefuse:
+      return peer().refuse(-kRefuseErrno[op.arg[0] % std::size(kRefuseErrno)],
+                           op.arg[1] == 0 ? 1 : static_cast<uint32_t>(op.arg[1]),
+                           op.arg[2] == static_cast<uint64_t>(CompletionTime::kInside));
+    case Opcode::kCongest:
+      peer().set_congested(op.arg[0] == 0);
+      break;
+    default:
+      peer().set_link(op.arg[0] == static_cast<uint64_t>(LinkState::kUp));
+      break;
+  }
+  if (peer().writable()) net_.backend_writable();
+}
+
 void ReferencePort::complete(const Op& op) {
   const uint32_t name = static_cast<uint32_t>(op.arg[0]);
   const RequestResult result = op.arg[1] == static_cast<uint64_t>(CompletionStatus::kOk)
                                    ? RequestResult::kOk
                                    : RequestResult::kFailed;
-  if (op.queue != kTx) {
-    unsupported(UnsupportedReason::kOperation);
-    return;
-  }
   if (op.arg[2] == static_cast<uint64_t>(CompletionTime::kInside)) {
     if (!peer().complete_inside(name, result)) unsupported(UnsupportedReason::kOperation);
     return;

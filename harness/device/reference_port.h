@@ -68,6 +68,7 @@ class ReferencePort : public Port, private StoreObserver, private EngineHost, pr
   EventFd event_fd(FdKind kind);
 
   // backend and scheduling (reference_port.cc)
+  void tell_peer(const Op& op);
   void complete(const Op& op);
   void run_worker_once();
   void rest();

@@ -46,7 +46,7 @@ void Model::start_life(Queue queue, uint32_t num, uint16_t base) {
     q.heads.resize(num);
   }
   // A ring of the default places is alone there; a larger one, or a further queue, is not.
-  if (num > 1024 || queue > 3) checked_ = true;
+  if (num > 1024 || queue > kLastOwnRing) checked_ = true;
 }
 
 // `vring`: the driver zeroes the ring and starts anew, whatever the device is doing.
@@ -160,8 +160,11 @@ void Model::raw_store(const Op& op, uint32_t index) {
     }
   }
   if (gpa + len < gpa) return;  // beyond the end of the address space there is no memory
-  const bool own_field = op.code == Opcode::kAvailIdx || op.code == Opcode::kAvailFlags ||
-                         op.code == Opcode::kUsedEvent;
+  // A queue that was never set up has no fields: what is stored there may be anything's.
+  const bool live =
+      std::find(live_.begin(), live_.end(), static_cast<Queue>(op.queue % kQueues)) != live_.end();
+  const bool own_field = live && (op.code == Opcode::kAvailIdx || op.code == Opcode::kAvailFlags ||
+                                  op.code == Opcode::kUsedEvent);
   if (!own_field) {
     checked_ = true;
     for (const Queue queue : live_) {

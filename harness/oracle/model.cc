@@ -36,15 +36,6 @@ namespace {
 
 const Op kNothing{};
 
-bool is_script(const Op& op) {
-  return op.code == Opcode::kCongest || op.code == Opcode::kLink || op.code == Opcode::kRefuse;
-}
-
-// The queue that an operation is about. There is one backend behind a pair of queues.
-Queue place_of(const Op& op) {
-  return is_script(op) ? static_cast<Queue>(op.queue & ~1) : op.queue;
-}
-
 }  // namespace
 
 const Op& Model::op(uint32_t index) const {
@@ -110,6 +101,8 @@ QueueModel& Model::touch(Queue queue) {
   q.drops_allowed = 0;
   q.contested = 0;
   start_life(queue, kDefaultNum, 0);
+  // What is stored in a ring that lies where buffers do is not followed into the buffers.
+  if (queue > kLastOwnRing) lose_track(0);
   return q;
 }
 
@@ -202,7 +195,7 @@ void Model::apply_script(const Op& op) {
       break;
     }
     case Opcode::kCongest: {
-      QueueModel& q = queue(place_of(op));
+      QueueModel& q = queue(op.queue);
       q.congested = op.arg[0] == 0;
       q.congested_before = false;
       break;
@@ -210,7 +203,7 @@ void Model::apply_script(const Op& op) {
     case Opcode::kLink:
       // What is sent while the link is down is dropped; how much that will be is not known.
       if (static_cast<LinkState>(op.arg[0]) != LinkState::kDown) break;
-      queue(place_of(op)).drops_allowed = UINT32_MAX / 2;
+      queue(op.queue).drops_allowed = UINT32_MAX / 2;
       break;
     case Opcode::kRefuse: {
       const auto error = static_cast<RefuseError>(op.arg[0]);
@@ -219,7 +212,7 @@ void Model::apply_script(const Op& op) {
       const bool inside = static_cast<CompletionTime>(op.arg[2]) == CompletionTime::kInside;
       const auto times = op.arg[1] == 0 ? 1 : static_cast<uint32_t>(op.arg[1]);
       work_ += times;
-      if (!transient || inside) queue(place_of(op)).drops_allowed += times;
+      if (!transient || inside) queue(op.queue).drops_allowed += times;
       break;
     }
     default:
@@ -231,7 +224,7 @@ void Model::apply_script(const Op& op) {
 // plain stores and what the backend is told.
 void Model::defer(uint32_t index) {
   const Op& op = this->op(index);
-  QueueModel& q = queue(place_of(op));
+  QueueModel& q = queue(op.queue);
   switch (op.code) {
     case Opcode::kAvailFlags:
     case Opcode::kUsedEvent:
@@ -266,11 +259,11 @@ void Model::contest(uint32_t index) {
   const Op& op = this->op(index);
   const bool store = op.code == Opcode::kAvailFlags || op.code == Opcode::kUsedEvent;
   if (!store && op.code != Opcode::kCongest && op.code != Opcode::kLink) return;
-  const Queue place = place_of(op);
+  const Queue place = op.queue;
   bool waiting = false;
   for (Deferred& each : deferred_) {
     const Op& other = this->op(each.index);
-    if (other.code != op.code || place_of(other) != place) continue;
+    if (other.code != op.code || other.queue != place) continue;
     waiting = each.contested = true;
   }
   QueueModel& q = queue(place);

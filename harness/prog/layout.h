@@ -50,6 +50,7 @@ struct RingLayout {
   uint64_t used;   // GPA; 4-byte aligned
 };
 inline constexpr uint32_t kRingStride = 0x7000;
+inline constexpr Queue kLastOwnRing = 3;  // the rings of further queues lie where buffers do
 inline constexpr uint32_t kDefaultNum = 8;
 
 constexpr RingLayout ring_layout(Queue queue, uint32_t num) {
