@@ -189,6 +189,7 @@ void Model::apply_script(const Op& op) {
   switch (op.code) {
     case Opcode::kKick: {
       QueueModel& q = queue(op.queue);
+      if (!q.has_kick) break;  // there is no eventfd that would carry it
       q.kicked_before = q.kicked;
       q.kicked = q.exposed;
       q.kicked_since_start = true;
