@@ -209,7 +209,7 @@ void ReferencePort::finish() {
   rest();
   // What is held when a call waits may be on either peer, and what is published lets more be
   // submitted; each round completes the oldest request.
-  for (uint32_t round = 0; round < kRunBound; ++round) {
+  for (uint32_t round = 0; round < kDrainBound; ++round) {
     // The backend before this one, which a swap waits for, has the older requests.
     if (!peers_[current_peer_ ^ 1].complete_oldest() && !peer().complete_oldest()) break;
     rest();

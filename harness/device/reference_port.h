@@ -35,6 +35,8 @@ class ReferencePort : public Port, private StoreObserver, private EngineHost, pr
 
  private:
   static constexpr uint32_t kRunBound = 1024;  // worker runs between two operations, or in a settle
+  // Requests that the epilogue completes: more than what two rings hold and a peer keeps.
+  static constexpr uint32_t kDrainBound = 1u << 17;
   static constexpr uint32_t kMaxQueued = 128;  // control calls behind a pending one
 
   struct CallResult {
