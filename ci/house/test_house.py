@@ -161,10 +161,10 @@ def test_the_kernel_gets_what_it_can_execute_first(
 
 
 def test_blocks_of_a_document() -> None:
-    text = "# T\n\n<!-- run: true -->\n```sh\nfalse\n```\n\n<!-- exit: 1 -->\n```sh\nfalse\n```\n"
+    text = "# T\n\n<!-- run: true -->\n```sh\nfalse\n```\n\n<!-- exit: 0 1 -->\n```sh\nfalse\n```\n"
     found = docs.blocks("a.md", text + "\n```text\nno\n```\n```sh\nls\npwd\n```\n")
-    assert [(block.script, block.code) for block in found] == [
-        ("true", 0), ("false", 1), ("ls\npwd", 0),
+    assert [(block.script, block.codes) for block in found] == [
+        ("true", (0,)), ("false", (0, 1)), ("ls\npwd", (0,)),
     ]  # fmt: skip
 
 
