@@ -36,7 +36,6 @@ class FuzzRun {
 
   // decode, run and judge, without a word: what `one` does before it looks at the verdicts.
   const Verdicts& judge(std::span<const uint8_t> input, Fault fault = nullptr);
-  const Trace& trace() const { return trace_; }
 
  private:
   void report(const Finding& finding) const;
