@@ -22,9 +22,8 @@ bool Channel::send(FrameType type, std::span<const uint8_t> payload) {
   return true;
 }
 
-bool Channel::send_error(const std::string& sentence) {
-  return send(FrameType::kError,
-              {reinterpret_cast<const uint8_t*>(sentence.data()), sentence.size()});
+bool Channel::send_sentence(FrameType type, const std::string& sentence) {
+  return send(type, {reinterpret_cast<const uint8_t*>(sentence.data()), sentence.size()});
 }
 
 bool Channel::receive() {

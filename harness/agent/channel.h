@@ -18,7 +18,7 @@ class Channel {
 
   // Sends one frame; may be called from any thread. False: the host is gone.
   bool send(FrameType type, std::span<const uint8_t> payload);
-  bool send_error(const std::string& sentence);
+  bool send_sentence(FrameType type, const std::string& sentence);
 
   // Waits for the next frame of the host. False: it is gone, or talks nonsense.
   bool receive();

@@ -41,7 +41,7 @@ class Cursor {
 
 bool known(uint8_t type) {
   return type >= static_cast<uint8_t>(FrameType::kHello) &&
-         type <= static_cast<uint8_t>(FrameType::kLastResult);
+         type <= static_cast<uint8_t>(FrameType::kBlind);
 }
 
 // kind, queue, op, mask

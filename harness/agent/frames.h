@@ -7,9 +7,9 @@
 //   result  := count:u32 event*           last_result: the same, and the guest cannot go on
 //   event   := kind:u8 queue:u8 op:u32 mask:u8 (u64 per bit set in mask, lowest first)
 //
-// Agent to host: hello once, heartbeat every second, result or error for each run. Host to agent:
-// run. Everything that comes from the guest is untrusted: the reader below and the decoders are
-// total, and what they accept is bounded. The agent uses the same code for what the host sends.
+// Agent to host: hello once, heartbeat every second, result, error or blind for each run. Host to
+// agent: run. Everything that comes from the guest is untrusted: the reader below and the decoders
+// are total, and what they accept is bounded. The agent uses the same code for what the host sends.
 // Tested by frames_test.cc and fuzzers/agent_frames.cc. Standard library only.
 #pragma once
 
@@ -23,7 +23,7 @@
 
 namespace va {
 
-inline constexpr uint32_t kAgentProtocol = 1;
+inline constexpr uint32_t kAgentProtocol = 2;
 
 enum class FrameType : uint8_t {
   kHello = 1,
@@ -32,6 +32,7 @@ enum class FrameType : uint8_t {
   kHeartbeat = 4,
   kError = 5,  // payload: one sentence; the agent cannot go on
   kLastResult = 6,
+  kBlind = 7,  // payload: one sentence; not all of the run was seen, and the guest cannot go on
 };
 
 // The largest payload either side accepts. A trace of the largest program that is ever sent

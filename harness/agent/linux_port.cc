@@ -49,7 +49,10 @@ void LinuxPort::reset(Trace& trace, PointSink*) {
   staged_count_ = 0;
   frames_.clear();
   ran_ = false;
-  if (!peer_.reset()) broken("a packet did not leave its plug, or was not seen");
+  take_frames();
+  if (!peer_.reset()) broken("a packet did not leave its plug");
+  frames_.clear();
+  full_ = false;
   observer_.reset();
   open_device();
 }
@@ -69,6 +72,7 @@ void LinuxPort::open_device() {
 // Everything that is held is let go, oldest first, each with its own run of the worker; then
 // nothing is left that a control call could wait for, the close among them.
 void LinuxPort::finish() {
+  if (!problem_.empty()) return;
   peer_.reset_links();
   rest();
   while (peer_.anything_held()) {
@@ -111,7 +115,7 @@ std::span<uint8_t> LinuxPort::store(uint32_t offset, uint32_t len) {
 }
 
 void LinuxPort::execute(const Op& op) {
-  if (!problem_.empty()) return;
+  if (!problem_.empty() || full_) return;
   if (op_info(op.code).is_control) {
     control(op);
     return rest();
@@ -215,8 +219,14 @@ void LinuxPort::settle() {
 // ---- observation -----------------------------------------------------------------------------
 
 void LinuxPort::take_frames() {
-  if (!peer_.take_frames(frames_)) broken("frames were lost on their way from the wire");
+  if (!peer_.take_frames(frames_)) {
+    broken("frames were lost on their way from the wire to the agent");
+    blind_ = true;
+  }
   if (peer_.take_collision()) unsupported(UnsupportedReason::kOrdinals);
+  if (peer_.take_overflow() && !std::exchange(full_, true)) {
+    unsupported(UnsupportedReason::kHeld);
+  }
 }
 
 void LinuxPort::emit_memory() {

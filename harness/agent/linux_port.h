@@ -48,6 +48,8 @@ class LinuxPort : public Port {
   // Not empty once the agent's own means failed (a packet never left its plug): the trace is of no
   // use and the guest must be started anew.
   const std::string& problem() const { return problem_; }
+  // The problem is that not all was seen that happened: nobody's failure, and nothing to be judged.
+  bool is_blind() const { return blind_; }
   // True once a control call did not return although nothing is held: the trace says so, and the
   // guest must be started anew.
   bool stuck() const { return stuck_; }
@@ -115,6 +117,8 @@ class LinuxPort : public Port {
   Trace* trace_ = nullptr;
   uint32_t op_ = 0;
   std::string problem_;
+  bool blind_ = false;
+  bool full_ = false;  // more is held than there is room for: nothing more is executed
   bool stuck_ = false;
 
   Fd device_;

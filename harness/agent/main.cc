@@ -26,9 +26,10 @@ namespace {
 // The agent is alive as long as its beats come; the host allows many to be missed.
 constexpr unsigned kBeatSeconds = 1;
 
-[[noreturn]] void give_up(Channel& channel, const std::string& why) {
+[[noreturn]] void give_up(Channel& channel, const std::string& why,
+                          FrameType type = FrameType::kError) {
   std::fprintf(stderr, "vassay-agent: %s\n", why.c_str());
-  channel.send_error(why);
+  channel.send_sentence(type, why);
   for (;;) ::pause();
 }
 
@@ -65,7 +66,9 @@ void serve(Channel& channel, LinuxPort& port) {
     const auto budget = load_le<uint32_t>(payload.data());
     decode(payload.subspan(sizeof(uint32_t)), program);
     runner.run(program, budget, trace);
-    if (!port.problem().empty()) give_up(channel, port.problem());
+    if (!port.problem().empty()) {
+      give_up(channel, port.problem(), port.is_blind() ? FrameType::kBlind : FrameType::kError);
+    }
     answer.clear();
     encode_events(trace, answer);
     if (!channel.send(port.stuck() ? FrameType::kLastResult : FrameType::kResult, answer)) return;

@@ -1,14 +1,12 @@
 #include "agent/peer.h"
 
 #include <fcntl.h>
-#include <linux/genetlink.h>
 #include <linux/if.h>
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
-#include <linux/psample.h>
 #include <linux/rtnetlink.h>
 #include <linux/tc_act/tc_mirred.h>
 #include <linux/tc_act/tc_sample.h>
@@ -30,7 +28,10 @@ constexpr uint32_t kPlugHandle = 0x10000;
 constexpr uint32_t kNamedPriority = 1;
 constexpr uint32_t kRestPriority = 2;
 constexpr int kTapsOfAKind = 2;  // one installed, one to swap to
-constexpr int kSampleBuffer = 16 << 20;
+// Bytes that may wait in one plug, and in all of them before a Program is ended: what waits takes
+// the guest's memory.
+constexpr uint32_t kPlugLimit = 32 << 20;
+constexpr uint64_t kMostWaiting = 96 << 20;
 constexpr auto kReleaseLimit = std::chrono::seconds(2);
 
 int index_of(int fd, const std::string& name) {
@@ -50,7 +51,7 @@ tcmsg tc_message(int ifindex, uint32_t parent, uint32_t handle) {
 
 }  // namespace
 
-Peer::Peer() : route_(NETLINK_ROUTE), generic_(NETLINK_GENERIC), message_(128 << 10) {}
+Peer::Peer() : route_(NETLINK_ROUTE) {}
 
 bool Peer::fail(const std::string& step, int error) {
   problem_ = step + ": " + std::strerror(error);
@@ -69,11 +70,10 @@ bool Peer::set_up() {
       }
     }
   }
-  return set_up_blocks() && join_psample();
+  return set_up_blocks() && wire_.set_up(problem_);
 }
 
-// dummy<slot> exists already (the module makes them): up, with a blocked plug that drops nothing.
-// The plug's limit is in bytes; a packet beyond it is dropped, which would complete it invisibly.
+// dummy<slot> exists already (the module makes them): up, with a blocked plug.
 bool Peer::set_up_plug(uint32_t slot) {
   Plug& plug = plugs_[slot];
   const std::string name = "dummy" + std::to_string(slot);
@@ -85,7 +85,7 @@ bool Peer::set_up_plug(uint32_t slot) {
   batch_.begin(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE,
                tc_message(plug.ifindex, TC_H_ROOT, kPlugHandle));
   batch_.attr_text(TCA_KIND, "plug");
-  batch_.attr_value(TCA_OPTIONS, tc_plug_qopt{TCQ_PLUG_LIMIT, 0x7fffffff});
+  batch_.attr_value(TCA_OPTIONS, tc_plug_qopt{TCQ_PLUG_LIMIT, kPlugLimit});
   batch_.finish();
   set_up_link(plug.ifindex, true);
   const int error = route_.request(batch_);
@@ -183,43 +183,6 @@ void Peer::add_filter(uint32_t block, uint32_t slot, bool redirect) {
   batch_.finish();
 }
 
-// The samples come by multicast from the generic netlink family psample.
-bool Peer::join_psample() {
-  const genlmsghdr header{CTRL_CMD_GETFAMILY, 1, 0};
-  batch_.begin(GENL_ID_CTRL, 0, header);
-  batch_.attr_text(CTRL_ATTR_FAMILY_NAME, PSAMPLE_GENL_NAME);
-  batch_.finish();
-  std::vector<uint8_t> reply;
-  const int error = generic_.query(batch_, reply);
-  if (error != 0) return fail("psample", error);
-  uint32_t group = 0;
-  const auto on_group = [&group](std::span<const uint8_t> attrs) {
-    uint32_t id = 0;
-    std::string_view name;
-    for_each_attr(attrs, [&](uint16_t type, std::span<const uint8_t> value) {
-      if (type == CTRL_ATTR_MCAST_GRP_ID && value.size() >= sizeof id) {
-        std::memcpy(&id, value.data(), sizeof id);
-      } else if (type == CTRL_ATTR_MCAST_GRP_NAME) {
-        name = reinterpret_cast<const char*>(value.data());
-      }
-    });
-    if (name == PSAMPLE_NL_MCGRP_SAMPLE_NAME) group = id;
-  };
-  for_each_attr(std::span<const uint8_t>(reply).subspan(GENL_HDRLEN),
-                [&](uint16_t type, std::span<const uint8_t> value) {
-                  if (type != CTRL_ATTR_MCAST_GROUPS) return;
-                  for_each_attr(value,
-                                [&](uint16_t, std::span<const uint8_t> attrs) { on_group(attrs); });
-                });
-  if (group == 0) return fail("psample's multicast group", ENOENT);
-  const int fd = generic_.fd();
-  if (::setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0 ||
-      ::setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &kSampleBuffer, sizeof kSampleBuffer) < 0) {
-    return fail("psample's multicast group", errno);
-  }
-  return true;
-}
-
 Tap* Peer::tap(bool holds, bool vnet, int header_size, const Tap* not_this) {
   for (const auto& tap : taps_) {
     if (tap->holds != holds || tap->vnet != vnet || tap.get() == not_this) continue;
@@ -237,38 +200,31 @@ void Peer::set_link(Tap& tap, bool up) {
 }
 
 bool Peer::take_frames(std::vector<FrameFacts>& frames) {
-  for (;;) {
-    const ssize_t size = ::recv(generic_.fd(), message_.data(), message_.size(), MSG_DONTWAIT);
-    if (size < 0) return errno != ENOBUFS;
-    const size_t head = NLMSG_HDRLEN + GENL_HDRLEN;
-    if (size < static_cast<ssize_t>(head)) continue;
-    const auto attrs = std::span<const uint8_t>(message_).first(static_cast<size_t>(size));
-    FrameFacts facts;
-    uint16_t origin = 0;
-    uint32_t full_size = 0;
-    for_each_attr(attrs.subspan(head), [&](uint16_t type, std::span<const uint8_t> value) {
-      if (type == PSAMPLE_ATTR_DATA) facts = read_frame(value);
-      if (type == PSAMPLE_ATTR_IIFINDEX && value.size() >= sizeof origin) {
-        std::memcpy(&origin, value.data(), sizeof origin);
-      }
-      if (type == PSAMPLE_ATTR_ORIGSIZE && value.size() >= sizeof full_size) {
-        std::memcpy(&full_size, value.data(), sizeof full_size);
-      }
-    });
-    facts.len = std::max(facts.len, full_size);
-    frames.push_back(facts);
+  seen_.clear();
+  const bool complete = wire_.take(seen_);
+  for (const WireFrame& frame : seen_) {
+    frames.push_back(frame.facts);
     for (const auto& tap : taps_) {
-      if (tap->holds && tap->ifindex == origin) note_held(facts.ordinal);
+      if (tap->holds && tap->ifindex == frame.ifindex) note_held(frame.facts);
     }
   }
+  return complete;
 }
 
-void Peer::note_held(uint32_t ordinal) {
-  Plug& plug = plugs_[slot_of(ordinal)];
-  if (plug.waiting > 0 && plug.ordinal != ordinal) collision_ = true;
-  plug.ordinal = ordinal;
+// What the plug has no room for it drops, which completes it (net/sched/sch_plug.c, plug_enqueue).
+void Peer::note_held(const FrameFacts& frame) {
+  Plug& plug = plugs_[slot_of(frame.ordinal)];
+  if (plug.bytes + frame.len > kPlugLimit) {
+    overflow_ = true;
+    return;
+  }
+  if (plug.waiting > 0 && plug.ordinal != frame.ordinal) collision_ = true;
+  plug.ordinal = frame.ordinal;
+  plug.bytes += frame.len;
+  waiting_ += frame.len;
+  overflow_ |= waiting_ > kMostWaiting;
   ++plug.waiting;
-  order_.push_back(ordinal);
+  order_.push_back(frame.ordinal);
 }
 
 uint32_t Peer::held(uint32_t ordinal) const {
@@ -293,6 +249,7 @@ bool Peer::release(uint32_t ordinal) {
   }
   std::erase_if(order_, [&](uint32_t held) { return slot_of(held) == slot_of(ordinal); });
   plug.released += std::exchange(plug.waiting, 0);
+  waiting_ -= std::exchange(plug.bytes, 0);
   return route_.request(batch_) == 0 && wait_until_gone(plug);
 }
 
@@ -317,11 +274,10 @@ void Peer::reset_links() {
 }
 
 bool Peer::reset() {
-  std::vector<FrameFacts> dropped;
-  bool clean = take_frames(dropped);
+  bool clean = true;
   while (anything_held() && clean) clean = release_oldest();
   reset_links();
-  collision_ = false;
+  collision_ = overflow_ = false;
   return clean;
 }
 

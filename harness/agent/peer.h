@@ -29,6 +29,7 @@
 
 #include "agent/fd.h"
 #include "agent/netlink.h"
+#include "agent/wire.h"
 #include "prog/frame.h"
 
 namespace va::agent {
@@ -56,8 +57,8 @@ class Peer {
 
   void set_link(Tap& tap, bool up);
 
-  // Takes the frames that the wire saw since the last call, in order. Returns false if some were
-  // lost (the socket's buffer was full).
+  // Takes the frames that the wire saw since the last call, in order. False: some were lost, and
+  // what waits is not known any more.
   bool take_frames(std::vector<FrameFacts>& frames);
 
   // Frames with that ordinal (kNoOrdinal: without one) that wait now, as far as take_frames() saw
@@ -67,6 +68,9 @@ class Peer {
   // True if frames of two ordinals wait in one plug, so that they can only be released together;
   // said once.
   bool take_collision() { return std::exchange(collision_, false); }
+  // True if more frames should wait than there is room for, so that some were let go early or will
+  // be. Said once.
+  bool take_overflow() { return std::exchange(overflow_, false); }
 
   // Lets the frames of `ordinal` go and returns when they are freed. False: they did not go.
   bool release(uint32_t ordinal);
@@ -75,7 +79,7 @@ class Peer {
 
   // All links up.
   void reset_links();
-  // All links up, nothing held, no frame pending.
+  // All links up, nothing held. False: a packet did not leave its plug.
   bool reset();
 
  private:
@@ -87,6 +91,7 @@ class Peer {
     Fd tx_packets;          // sysfs statistics/tx_packets
     uint64_t released = 0;  // its value when all that was released is gone
     uint32_t waiting = 0;   // frames in the plug
+    uint64_t bytes = 0;     // of them
     uint32_t ordinal = 0;   // of the frames in it
   };
 
@@ -98,21 +103,22 @@ class Peer {
   bool set_up_plug(uint32_t slot);
   bool set_up_blocks();
   bool set_up_tap(bool holds, bool vnet, uint32_t number);
-  bool join_psample();
   void add_filter(uint32_t block, uint32_t slot, bool redirect);
   void set_up_link(int ifindex, bool up);
   uint64_t packets_gone(const Plug& plug) const;
-  void note_held(uint32_t ordinal);
+  void note_held(const FrameFacts& frame);
   bool wait_until_gone(Plug& plug);
 
   NlSocket route_;
-  NlSocket generic_;
+  Wire wire_;
   NlBatch batch_;
   std::array<Plug, kSlots + 1> plugs_;
   std::vector<uint32_t> order_;  // ordinals held, in the order in which their frames came
   std::vector<std::unique_ptr<Tap>> taps_;
-  std::vector<uint8_t> message_;
+  std::vector<WireFrame> seen_;
   bool collision_ = false;
+  bool overflow_ = false;
+  uint64_t waiting_ = 0;  // bytes in all plugs
   std::string problem_;
 };
 

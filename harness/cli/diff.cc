@@ -49,7 +49,7 @@ class DiffCase {
     shown_.traces.push_back(print_case(from_.content, &side.trace));
     const std::string& device = side.bench->device();
     if (result == RunResult::kBroken) return end(VerdictKind::kBroken, device, problem);
-    if (result == RunResult::kNotRepeated) {
+    if (result == RunResult::kInconclusive) {
       return end(VerdictKind::kInconclusive, device, problem);
     }
     if (find_event(side.trace, EventKind::kBudget) != nullptr) {

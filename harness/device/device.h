@@ -11,9 +11,9 @@ namespace va {
 
 // How a run ended, beyond what the trace says.
 enum class RunResult : uint8_t {
-  kRan,          // the trace is what happened
-  kNotRepeated,  // the device failed once and did not when the program was repeated: INCONCLUSIVE
-  kBroken,       // the suite or its environment failed; status() says how, in one sentence
+  kRan,           // the trace is what happened
+  kInconclusive,  // it is not known what happened, or whether it would again
+  kBroken,        // the suite or its environment failed
 };
 
 class Device {
@@ -24,7 +24,7 @@ class Device {
   // `trace` is overwritten; its memory is reused.
   virtual RunResult run(const Program& program, uint32_t budget, Trace& trace) = 0;
 
-  // Why the last run was kBroken or kNotRepeated.
+  // Why the last run was kBroken or kInconclusive, in one sentence.
   virtual const std::string& problem() const = 0;
 };
 

@@ -66,6 +66,7 @@ RunResult KernelDevice::run(const Program& program, uint32_t budget, Trace& trac
   if (is_unsupported(program, trace)) return guest_ ? RunResult::kRan : RunResult::kBroken;
   const Attempt first = attempt(program, budget, trace);
   if (first == Attempt::kBroken) return RunResult::kBroken;
+  if (first == Attempt::kBlind) return RunResult::kInconclusive;
   if (first != Attempt::kDone) return repeat(program, budget, trace);
   remember(program);
   return RunResult::kRan;
@@ -94,6 +95,7 @@ RunResult KernelDevice::repeat(const Program& program, uint32_t budget, Trace& t
     const Attempt again = attempt(program, budget, trace);
     if (again == Attempt::kDone) continue;
     guest_.reset();
+    if (again == Attempt::kBlind) return RunResult::kInconclusive;
     if (again != Attempt::kFailed) return RunResult::kBroken;
     problem_ = "seen again on a fresh guest: " + problem_;
     const uint32_t op = trace.events.empty() ? 0 : trace.events.back().op;
@@ -103,7 +105,7 @@ RunResult KernelDevice::repeat(const Program& program, uint32_t budget, Trace& t
   problem_ =
       "the guest failed once and not when the program was repeated alone (what ran before: " +
       history + "): " + first_problem;
-  return RunResult::kNotRepeated;
+  return RunResult::kInconclusive;
 }
 
 bool KernelDevice::bring_up() {
@@ -164,9 +166,10 @@ KernelDevice::Attempt KernelDevice::await_answer(const Program& program, Trace& 
       problem_ = "the agent in the guest sent what is no frame";
       return Attempt::kBroken;
   }
-  if (guest_->type() == FrameType::kError) {
+  if (guest_->type() == FrameType::kError || guest_->type() == FrameType::kBlind) {
+    must_restart_ = true;
     problem_ = std::string(guest_->payload().begin(), guest_->payload().end());
-    return Attempt::kGaveUp;
+    return guest_->type() == FrameType::kError ? Attempt::kGaveUp : Attempt::kBlind;
   }
   const auto ops = static_cast<uint32_t>(program.ops.size());
   const bool last = guest_->type() == FrameType::kLastResult;

@@ -6,7 +6,7 @@
 //   the guest dies, hangs, or its kernel complains while a Program runs
 //       -> it is started anew and the Program repeated alone, twice
 //            seen again:     the trace ends in `died`, problem() is the evidence
-//            not seen again: kNotRepeated; the Programs before it are kept in a file
+//            not seen again: kInconclusive; the Programs before it are kept in a file
 //   it never came up, or the agent talks nonsense
 //       -> kBroken
 //
@@ -52,6 +52,7 @@ class KernelDevice : public Device {
     kDone,
     kFailed,  // the device did
     kGaveUp,  // the agent could not bring the device, or its own packets, to a clean state
+    kBlind,   // the agent did not see all that happened
     kBroken,
   };
 

@@ -11,7 +11,8 @@ using Name = std::string_view;
 using Kind = EventKind;
 
 constexpr std::array<Name, 4> kNoopNames = {"full", "not_held", "not_reached", "no_device"};
-constexpr std::array<Name, 4> kUnsupportedNames = {"operation", "feature", "ordinals", "controls"};
+constexpr std::array<Name, 5> kUnsupportedNames = {"operation", "feature", "ordinals", "controls",
+                                                   "held"};
 constexpr std::array<Name, 2> kStatusNames = {"ok", "failed"};
 
 // errno as Linux numbers it (asm-generic), those that a control call can return. 0 is success.

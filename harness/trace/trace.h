@@ -73,6 +73,7 @@ enum class UnsupportedReason : uint8_t {
   kFeature,    // `vring features=`: not offered
   kOrdinals,   // two held ordinals are equal modulo 64
   kControls,   // more than one control call queued behind a pending one
+  kHeld,       // more is held than the device's environment has room for
 };
 
 // One observation. `op` is the index in Program::ops of the operation during which it was made.

@@ -1,6 +1,7 @@
 #include "oracle/rules/robustness.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace va::oracle {
@@ -63,11 +64,12 @@ void RobustnessRules::ending(Context& context, const Event& event) {
     case EventKind::kUnsupported: {
       constexpr const char* kReasons[] = {
           "the device cannot execute the operation", "a feature is not offered",
-          "two held ordinals are equal modulo 64", "too many control calls wait"};
+          "two held ordinals are equal modulo 64", "too many control calls wait",
+          "more is held than there is room for"};
       Finding& f = context.report.add(rule_row(Rule::kRun01).id, VerdictKind::kUnsupported,
                                       event.queue, event.op);
       f.expected = "the operation is executed";
-      f.actual = kReasons[std::min<uint64_t>(event.arg[0], 3)];
+      f.actual = kReasons[std::min<uint64_t>(event.arg[0], std::size(kReasons) - 1)];
       return;
     }
     case EventKind::kBudget: {
