@@ -23,7 +23,7 @@ uint32_t offset_of(uint64_t user) {
   return static_cast<uint32_t>(user - kArenaUser);
 }
 bool known(const RingView& ring) {
-  return ring.num != 0 && inside(ring.used, kUsedRingAt);
+  return inside(ring.used, kUsedRingAt);
 }
 
 }  // namespace

@@ -16,9 +16,10 @@
 
 namespace va::agent {
 
-// A used ring where the device was last told that it is; num 0: it was told nothing.
+// A used ring where the device was last told that it is; as after opening until it is told (Linux,
+// drivers/vhost/vhost.c, vhost_vq_reset).
 struct RingView {
-  uint32_t num = 0;
+  uint32_t num = 1;
   uint64_t used = 0;  // user address
 };
 

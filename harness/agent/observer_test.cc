@@ -76,6 +76,16 @@ TEST_F(ObserverTest, FlagsAndAvailEventAreToldWhenTheyChange) {
   EXPECT_EQ(observed(), (Lines{"used_flags tx 0x0001", "avail_event tx 0x0005"}));
 }
 
+TEST_F(ObserverTest, ARingWhoseSizeWasNeverSetHasOneEntry) {
+  rings_[kTx] = RingView{};
+  rings_[kTx].used = kArenaUser + kUsedAt;
+  device_stores16(kUsedAt, 1);
+  device_uses(0, 3);
+  device_publishes(1);
+  EXPECT_EQ(observed(),
+            (Lines{"used tx slot=0 id=3 len=0", "used_idx tx 0x0001", "used_flags tx 0x0001"}));
+}
+
 TEST_F(ObserverTest, TheDriversOwnStoresAreNotSeen) {
   observer_.driver_store(0x2000, 8);
   store_le(&arena_[0x2000], uint64_t{0x1234});
