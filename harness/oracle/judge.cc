@@ -177,8 +177,12 @@ void Judge::Impl::judge_event(Context& context, const Trace& trace, size_t numbe
     case EventKind::kForeign:
       robustness_.ending(context, event);
       break;
+    case EventKind::kInjected:
+      model_.on_injected();
+      break;
     case EventKind::kNone:
     case EventKind::kDirty:
+    case EventKind::kReceived:
       break;
   }
 }
@@ -248,6 +252,7 @@ void Judge::Impl::backend_event(Context& context, const Event& event) {
       model_.on_completed(event);
       break;
     default:
+      if ((event.queue & 1) != 0) break;  // what the driver read
       oracle::check_activity(context, event, "a frame on the wire");
       wire_.frame(context, event);
       robustness_.frame();

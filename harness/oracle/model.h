@@ -183,6 +183,7 @@ class Model {
   // The request, or nullptr where the name means none.
   Request* on_submitted(const Event& event);
   Request* on_completed(const Event& event);
+  void on_injected() { ++work_; }
 
   // ---- the device, as the rules judge it
   // The outstanding request whose head is `id`; nullptr if there is none.

@@ -1,4 +1,5 @@
-// The frame that `avail` generates: what identifies a request on every device's wire.
+// The frame that `avail` generates, and `inject` for the driver: what identifies a request on every
+// device's wire.
 //
 //   virtio-net header  10 or 12 bytes, zero
 //   destination MAC    02:00:00:00:hh:ll, the request's ordinal, big-endian
@@ -8,6 +9,10 @@
 //
 // A chain that is too short cuts the frame short. The ordinal stands where a kernel classifier can
 // match it; one fill byte makes "are these the bytes that were submitted" one pass over the frame.
+//
+// A frame for the driver has the ordinal of its `inject` (those that the backend makes by itself
+// count as well). A receive buffer is handed over with 0xff where the header will be, so that a
+// device which leaves a field out shows, and behind it the frame head of the buffer's own `avail`.
 #pragma once
 
 #include <cstddef>
@@ -20,6 +25,15 @@ namespace va {
 inline constexpr size_t kFrameHead = 14;
 inline constexpr uint32_t kNoOrdinal = 0xffffffff;
 inline constexpr uint32_t kMixed = 0x100;  // the payload is not one repeated byte
+
+inline constexpr uint32_t kReceiveQueue = 256;  // frames that wait at a backend; more are dropped
+inline constexpr uint8_t kUnwrittenHeader = 0xff;
+
+// The length of the frame that `inject` with this operand makes, in bytes.
+constexpr uint32_t injected_len(uint64_t operand) {
+  if (operand == 0) return 60;  // ETH_ZLEN
+  return operand < kFrameHead ? uint32_t{kFrameHead} : static_cast<uint32_t>(operand);
+}
 
 constexpr uint8_t fill_of(uint32_t ordinal) {
   return static_cast<uint8_t>(0x11 + ordinal * 0x25);

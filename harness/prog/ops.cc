@@ -238,8 +238,9 @@ constexpr std::array kOps = {
            "the backend's send buffer is full (EAGAIN) until `off`"},
     OpInfo{Opcode::kLink, "link", true, false, false, kLinkOperands, kRefKernel,
            "the backend goes down (EIO on submit) or comes back"},
-    OpInfo{Opcode::kInject, "inject", true, false, false, kInjectOperands, 0,
-           "the backend has a packet of that many bytes for the driver"},
+    OpInfo{Opcode::kInject, "inject", true, false, false, kInjectOperands, kRef,
+           "the backend has a frame of that many bytes (0: 60, at least 14) for the driver, in its "
+           "queue of 256"},
     OpInfo{Opcode::kStep, "step", false, false, false, kStepOperands, kRef,
            "lets a held worker run n (1) times"},
     OpInfo{Opcode::kSettle,
@@ -295,6 +296,19 @@ const OpInfo* find_op(std::string_view name) {
     if (info.name == name) return &info;
   }
   return nullptr;
+}
+
+uint64_t feature_names(uint64_t bits) {
+  uint64_t names = 0;
+  if ((bits & kBitVersion1) == 0) names |= kLegacy;
+  if ((bits & kBitIndirectDesc) == 0) names |= kNoIndirect;
+  if ((bits & kBitEventIdx) != 0) names |= kEventIdx;
+  if ((bits & kBitNotifyOnEmpty) != 0) names |= kNotifyOnEmpty;
+  if ((bits & kBitMrgRxbuf) != 0) names |= kMrgRxbuf;
+  if ((bits & kBitLogAll) != 0) names |= kLogAll;
+  if ((bits & kBitInOrder) != 0) names |= kInOrder;
+  if ((bits & kBitNetHdr) != 0) names |= kNetHdr;
+  return names;
 }
 
 uint64_t feature_bits(uint64_t names) {

@@ -128,6 +128,8 @@ inline constexpr uint64_t kBitInOrder = uint64_t{1} << 35;
 
 // The feature bits that `vring features=` acks.
 uint64_t feature_bits(uint64_t names);
+// The names that stand for `bits`; bits without a name are left out.
+uint64_t feature_names(uint64_t bits);
 
 // kAvail arg[1]. `indirect`: the whole chain in one table. `quiet`: slot written, avail idx not.
 enum class AvailMode : uint8_t { kDirect, kIndirect, kQuiet, kIndirectQuiet };

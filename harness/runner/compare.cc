@@ -44,7 +44,7 @@ struct Segment {
   uint32_t op = 0;
   std::array<QueueSegment, kQueues> queues;
   std::vector<Event> calls;   // kDone, in order
-  std::vector<Event> frames;  // kFrame, in order
+  std::vector<Event> frames;  // kFrame and kReceived, in order
   std::vector<Range> writes;
   std::vector<uint64_t> dirty;
 };
@@ -148,6 +148,7 @@ class Segmenter {
         current_.dirty.push_back(event.arg[0]);
         return;
       case EventKind::kFrame:
+      case EventKind::kReceived:
         current_.frames.push_back(event);
         return;
       case EventKind::kIdle:

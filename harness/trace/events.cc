@@ -10,7 +10,8 @@ namespace {
 using Name = std::string_view;
 using Kind = EventKind;
 
-constexpr std::array<Name, 4> kNoopNames = {"full", "not_held", "not_reached", "no_device"};
+constexpr std::array<Name, 5> kNoopNames = {"full", "not_held", "not_reached", "no_device",
+                                            "dropped"};
 constexpr std::array<Name, 5> kUnsupportedNames = {"operation", "feature", "ordinals", "controls",
                                                    "held"};
 constexpr std::array<Name, 2> kStatusNames = {"ok", "failed"};
@@ -76,6 +77,8 @@ constexpr std::array kUnsupportedOperands = {named("", kUnsupportedNames)};
 constexpr std::array kLineOperands = {number("line")};
 constexpr std::array kDiedOperands = {number("status")};
 constexpr std::array kAddrOperands = {hex("addr")};
+constexpr std::array kInjectedOperands = {kOrdinalOperand, number("len")};
+constexpr std::array kReceivedOperands = {number("id"), number("buffers")};
 
 // kind, name, queue, operands, doc
 constexpr std::array<EventInfo, kEventKinds> kEvents = {{
@@ -103,7 +106,7 @@ constexpr std::array<EventInfo, kEventKinds> kEvents = {{
     {Kind::kCompleted, "completed", true, kCompletedOperands,
      "the backend is done with request #n"},
     {Kind::kFrame, "frame", true, kFrameOperands,
-     "a frame on the wire: request, length, fill byte (0x100: mixed)"},
+     "a frame on the wire (rx: as the driver read it): request, length, fill byte (0x100: mixed)"},
     {Kind::kBegin, "begin", false, {}, "the control call was issued"},
     {Kind::kDone, "done", false, kDoneOperands,
      "the control call returned: ok or an errno, and what it read"},
@@ -121,6 +124,10 @@ constexpr std::array<EventInfo, kEventKinds> kEvents = {{
      "the device went away while the Program ran: signal or exit status"},
     {Kind::kForeign, "foreign", false, kAddrOperands,
      "a store that did not go through the accessor (GPA)"},
+    {Kind::kInjected, "injected", true, kInjectedOperands,
+     "the backend has frame #n for the driver"},
+    {Kind::kReceived, "received", true, kReceivedOperands,
+     "the driver took a packet: first head, num_buffers as read (1 where the header has none)"},
 }};
 
 constexpr bool in_order() {

@@ -41,7 +41,8 @@ enum class EventKind : uint8_t {
   // the backend
   kSubmitted,  // ordinal, head unknown to the backend; the backend holds the request now
   kCompleted,  // ordinal, status: the backend is done with it, its memory is the driver's again
-  kFrame,      // ordinal, len, fill (prog/frame.h): what the wire saw
+  kFrame,      // ordinal, len, fill (prog/frame.h): what the wire saw; on a receive queue, what
+               // the driver did
 
   // control calls
   kBegin,  // the call was issued
@@ -59,14 +60,20 @@ enum class EventKind : uint8_t {
   kAssertion,    // line: a check of the engine's failed (specimen builds)
   kDied,         // signal or exit status: the device went away while the Program ran
   kForeign,  // a store that did not go through the accessor: addr, found by the whole-memory check
+
+  // receive
+  kInjected,  // ordinal, len: the backend has a frame for the driver
+  kReceived,  // id = first head, buffers = num_buffers as the driver read it (1 where the header
+              // has none): the driver took one packet out of used entries; its kFrame follows
 };
-inline constexpr uint8_t kEventKinds = static_cast<uint8_t>(EventKind::kForeign) + 1;
+inline constexpr uint8_t kEventKinds = static_cast<uint8_t>(EventKind::kReceived) + 1;
 
 enum class NoopReason : uint8_t {
   kFull,        // avail: no free descriptor, or no room for the buffer
   kNotHeld,     // complete: no such request is held (never submitted, or complete already)
   kNotReached,  // at: the point was not reached before the settle
   kNoDevice,    // released
+  kDropped,     // inject: the backend's queue is full, or its link is down
 };
 enum class UnsupportedReason : uint8_t {
   kOperation,  // the device cannot execute it
