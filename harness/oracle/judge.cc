@@ -138,6 +138,7 @@ void Judge::Impl::judge_event(Context& context, const Trace& trace, size_t numbe
     case EventKind::kSubmitted:
     case EventKind::kCompleted:
     case EventKind::kFrame:
+    case EventKind::kInjected:
       backend_event(context, event);
       break;
     case EventKind::kBegin:
@@ -156,15 +157,11 @@ void Judge::Impl::judge_event(Context& context, const Trace& trace, size_t numbe
       expectations_.settled(context, trace, replay_.current(), number + 1);
       break;
     case EventKind::kUnsupported:
-      expectations_.stop();
-      model_.lose_track(event.op);
-      robustness_.ending(context, event);
-      break;
     case EventKind::kBudget:
     case EventKind::kDied:
       expectations_.stop();
       model_.lose_track(event.op);
-      ended_ = true;
+      ended_ = ended_ || event.kind != EventKind::kUnsupported;
       robustness_.ending(context, event);
       break;
     case EventKind::kBusy:
@@ -176,9 +173,6 @@ void Judge::Impl::judge_event(Context& context, const Trace& trace, size_t numbe
     case EventKind::kAssertion:
     case EventKind::kForeign:
       robustness_.ending(context, event);
-      break;
-    case EventKind::kInjected:
-      model_.on_injected();
       break;
     case EventKind::kNone:
     case EventKind::kDirty:
@@ -250,6 +244,9 @@ void Judge::Impl::backend_event(Context& context, const Event& event) {
       break;
     case EventKind::kCompleted:
       model_.on_completed(event);
+      break;
+    case EventKind::kInjected:
+      model_.on_injected();
       break;
     default:
       if ((event.queue & 1) != 0) break;  // what the driver read

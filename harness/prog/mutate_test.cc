@@ -109,9 +109,11 @@ TEST(Mutate, EveryOperationOfTheReferenceComesUp) {
   Random random(11);
   std::set<Opcode> seen;
   Program program;
+  MutateOptions options;
+  options.transmit_only = false;
   for (int i = 0; i < 20'000; ++i) {
     if (random.one_in(20)) program.clear();
-    mutate(program, random, MutateOptions{});
+    mutate(program, random, options);
     for (const Op& op : program.ops) seen.insert(op.code);
   }
   for (const OpInfo& info : all_ops()) {

@@ -26,7 +26,7 @@ TEST(CaseErrors, NameLineColumnAndWhatWasExpected) {
       {"kick tx\n> submitted tx 3\n", "f.vq:2:16: expected a request (#n or raw), found \"3\""},
       {"kick tx\n> done EWHAT\n", "f.vq:2:8: expected ok or an errno, found \"EWHAT\""},
       {"kick tx\n> noop tx empty\n",
-       "f.vq:2:11: expected full, not_held, not_reached or no_device, found \"empty\""},
+       "f.vq:2:11: expected full, not_held, not_reached, no_device or dropped, found \"empty\""},
       {"< call tx\n", "f.vq:1:3: expected @k, the operation's index, found \"call\""},
       {"nop\n< @x call tx\n", "f.vq:2:3: expected @k, the operation's index, found \"@x\""},
       {"nop\n< glow\n", "f.vq:2:3: expected an event, found \"glow\""},
