@@ -158,9 +158,7 @@ LinuxPort::Prepared LinuxPort::prepare_device_call(const Op& op) {
     case Opcode::kSetMemTable:
       return prepare_mem_table(op);
     case Opcode::kSetLogBase:
-      prepared = simple(op, VHOST_SET_LOG_BASE);
-      prepared.note = [this, base = op.arg[0]](uint64_t) { observer_.set_log_base(base); };
-      return prepared;
+      return prepare_log_base(op);
     case Opcode::kSetLogFd:
       return prepare_log_fd(op);
     default:  // kRelease
@@ -254,6 +252,14 @@ LinuxPort::Prepared LinuxPort::prepare_ring_fd(const Op& op, unsigned long reque
     take_signals(queues_[queue]);
     queues_[queue].*member = std::move(*fresh);
   };
+  return prepared;
+}
+
+LinuxPort::Prepared LinuxPort::prepare_log_base(const Op& op) {
+  Op located = op;
+  located.arg[0] = log_base(op.arg[0]);
+  Prepared prepared = simple(located, VHOST_SET_LOG_BASE);
+  prepared.note = [this, base = located.arg[0]](uint64_t) { observer_.set_log_base(base); };
   return prepared;
 }
 

@@ -104,6 +104,7 @@ class LinuxPort : public Port {
   Prepared prepare_backend(const Op& op);
   Prepared prepare_mem_table(const Op& op);
   Prepared prepare_addr(const Op& op);
+  Prepared prepare_log_base(const Op& op);
   Prepared prepare_log_fd(const Op& op);
   Prepared prepare_ring_fd(const Op& op, unsigned long request, Fd QueueState::*fd);
   Prepared simple(const Op& op, unsigned long request) const;

@@ -8,8 +8,8 @@
 namespace va {
 namespace {
 
-constexpr uint32_t kReferenceSees =
-    kEveryStore | kWire | kMemory | kStepCounts | kCalls | kSubmits | kAllocations | kErrors;
+constexpr uint32_t kReferenceSees = kEveryStore | kWire | kMemory | kDirtyPages | kStepCounts |
+                                    kCalls | kSubmits | kAllocations | kErrors;
 
 }  // namespace
 

@@ -89,6 +89,10 @@ ReferencePort::CallResult ReferencePort::call_device(const Op& op, Caller caller
       return {net_.set_backend_features(op.arg[0]), 0};
     case Opcode::kSetMemTable:
       return set_mem_table(op, caller);
+    case Opcode::kSetLogBase:
+      return {net_.set_log_base(caller, log_base(op.arg[0])), 0};
+    case Opcode::kSetLogFd:
+      return {net_.set_log_fd(caller, event_fd(static_cast<FdKind>(op.arg[0] & 3))), 0};
     case Opcode::kRelease:
       return {net_.release(), 0};
     default:

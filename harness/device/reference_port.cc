@@ -60,6 +60,7 @@ void ReferencePort::reset(Trace& trace, PointSink* sink) {
   current_peer_ = 0;
   for (Peer& each : peers_) each.reset(PeerKind::kSynchronous, 0);
   memory_.reset();
+  dirty_.clear();
   net_.open();
 }
 
@@ -191,6 +192,7 @@ void ReferencePort::settle() {
   } while (step_calls() && runs < kRunBound);
   add(EventKind::kSteps, kTx, runs_);
   runs_ = 0;
+  dirty_.clear();
   if (net_.runnable()) {
     add(EventKind::kBusy, kTx);
   } else {
@@ -260,6 +262,12 @@ void ReferencePort::on_call(uint32_t index, uint32_t fd) {
 
 void ReferencePort::on_error(uint32_t index, uint32_t) {
   add(EventKind::kError, queue_of(index));
+}
+
+bool ReferencePort::on_dirty(uint64_t base, uint64_t page) {
+  const DirtyBits::Set set = dirty_.set(base + page / 8, page % 8);
+  if (set == DirtyBits::Set::kNew) add(EventKind::kDirty, kTx, page);
+  return set != DirtyBits::Set::kNoMemory;
 }
 
 void ReferencePort::on_point(EnginePoint point) {

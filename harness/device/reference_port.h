@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "backend/peer.h"
+#include "device/dirty_bits.h"
 #include "device/port.h"
 #include "device/vring_setup.h"
 #include "engine/net.h"
@@ -52,6 +53,7 @@ class ReferencePort : public Port, private StoreObserver, private EngineHost, pr
   void on_store(uint64_t user, uint32_t len) override;
   void on_call(uint32_t index, uint32_t fd) override;
   void on_error(uint32_t index, uint32_t fd) override;
+  bool on_dirty(uint64_t base, uint64_t page) override;
   void on_point(EnginePoint point) override;
   void on_frame(std::span<const uint8_t> frame) override;
   void on_submitted(uint32_t name) override;
@@ -88,6 +90,7 @@ class ReferencePort : public Port, private StoreObserver, private EngineHost, pr
   std::array<Peer, 2> peers_;  // the transmit backend, and the one before while it is waited for
   Peer receive_peer_;          // receives nothing; a ring needs some backend to be started
   uint8_t current_peer_ = 0;
+  DirtyBits dirty_;
 
   Trace* trace_ = nullptr;
   PointSink* sink_ = nullptr;

@@ -1,5 +1,7 @@
 // What `vring` stands for: the control calls that set a transmit or receive ring up, in order. The
-// reference and the guest agent expand it alike, so a Program's set-up is the same everywhere.
+// reference and the guest agent expand it alike, so a Program's set-up is the same everywhere. With
+// LOG_ALL the ring logs at kLogUser, its used ring included; that call, which can wait, is the
+// last.
 #pragma once
 
 #include <cstdint>
@@ -57,25 +59,32 @@ class VringCalls {
       case 4:
         return make(Opcode::kSetVringBase, base_);
       case 5:
-        return make(Opcode::kSetVringAddr, user_of(ring_.desc), user_of(ring_.avail),
-                    user_of(ring_.used));
+        make(Opcode::kSetVringAddr, user_of(ring_.desc), user_of(ring_.avail), user_of(ring_.used));
+        if (logs()) call_.arg[3] = ring_.used, call_.arg[4] = kLogTheRing;
+        return &call_;
       case 6:
         return make(Opcode::kSetVringKick);
       case 7:
         return make(Opcode::kSetVringCall);
       case 8:
         return make(Opcode::kSetVringErr);
+      case 9:
+        return logs() ? make(Opcode::kSetLogBase) : nullptr;
       default:
         return nullptr;
     }
   }
 
  private:
+  static constexpr uint64_t kLogTheRing = 1;  // 1 << VHOST_VRING_F_LOG
+
+  bool logs() const { return (features_ & kBitLogAll) != 0; }
   const Op* make(Opcode code, uint64_t a = 0, uint64_t b = 0, uint64_t c = 0) {
     call_.code = code;
     call_.arg[0] = a;
     call_.arg[1] = b;
     call_.arg[2] = c;
+    call_.arg[3] = call_.arg[4] = 0;
     return &call_;
   }
 

@@ -66,6 +66,12 @@ class EngineHost {
   virtual void on_call(uint32_t index, uint32_t fd) = 0;
   virtual void on_error(uint32_t index, uint32_t fd) = 0;
 
+  // Sets the bit of guest page `page` (GPA / 4096) in the dirty log that begins at the user address
+  // `base`: bit page % 8 of the byte page / 8. False where there is no memory to hold it.
+  virtual bool on_dirty(uint64_t /*base*/, uint64_t /*page*/) { return false; }
+  // The log eventfd `fd` (an id given with set_log_fd).
+  virtual void on_logged(uint32_t /*fd*/) {}
+
   // The engine passes a point. Nobody listens most of the time, so that costs a branch.
   void point(EnginePoint at) {
     if (listens_) on_point(at);

@@ -7,6 +7,7 @@ namespace va {
 
 inline constexpr uint64_t kFeatureMrgRxbuf = uint64_t{1} << 15;
 inline constexpr uint64_t kFeatureNotifyOnEmpty = uint64_t{1} << 24;
+inline constexpr uint64_t kFeatureLogAll = uint64_t{1} << 26;  // VHOST_F_LOG_ALL
 // The device makes the virtio-net header. VIRTIO_F_ANY_LAYOUT has the same number; any layout is
 // accepted whether or not the bit is acked.
 inline constexpr uint64_t kFeatureNetHdr = uint64_t{1} << 27;
@@ -15,8 +16,8 @@ inline constexpr uint64_t kFeatureEventIdx = uint64_t{1} << 29;
 inline constexpr uint64_t kFeatureVersion1 = uint64_t{1} << 32;
 
 inline constexpr uint64_t kOfferedFeatures = kFeatureMrgRxbuf | kFeatureNotifyOnEmpty |
-                                             kFeatureNetHdr | kFeatureIndirect | kFeatureEventIdx |
-                                             kFeatureVersion1;
+                                             kFeatureLogAll | kFeatureNetHdr | kFeatureIndirect |
+                                             kFeatureEventIdx | kFeatureVersion1;
 
 // VHOST_BACKEND_F_IOTLB_MSG_V2, the one backend feature that needs no IOTLB to be acked.
 inline constexpr uint64_t kOfferedBackendFeatures = uint64_t{1} << 1;

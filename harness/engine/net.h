@@ -45,11 +45,13 @@ inline constexpr int kPending = 1;
 // decides ownership by address space.)
 enum class Caller : uint8_t { kOwner, kOther };
 
+inline constexpr uint32_t kVringLog = 1;  // VHOST_VRING_F_LOG in VringAddr::flags
+
 struct VringAddr {
   uint64_t desc = 0;  // user addresses
   uint64_t avail = 0;
   uint64_t used = 0;
-  uint64_t log = 0;
+  uint64_t log = 0;  // guest address of the used ring, for the dirty log
   uint32_t flags = 0;
 };
 
@@ -81,6 +83,8 @@ class Net {
   uint64_t get_backend_features() const;
   int set_backend_features(uint64_t features);
   int set_mem_table(Caller caller, std::span<const Region> regions, uint32_t padding);
+  int set_log_base(Caller caller, uint64_t base);
+  int set_log_fd(Caller caller, EventFd fd);
   int set_vring_num(Caller caller, uint32_t index, uint32_t num);
   int set_vring_base(Caller caller, uint32_t index, uint32_t base);
   int get_vring_base(Caller caller, uint32_t index, uint32_t& base);
@@ -143,6 +147,9 @@ class Net {
   int check_ring(Caller caller, uint32_t index);
   int check_start(Virtqueue& vq, const BackendFd& fd);
   bool ring_accessible(const Virtqueue& vq, const VringAddr& addr) const;
+  void add_region(const Region& region);
+  bool region_accessible(const Region& region) const;
+  bool log_accessible(const Virtqueue& vq, uint64_t base) const;
   bool allocate();
   int install(Virtqueue& vq, Backend* backend);
   int flush(int result);

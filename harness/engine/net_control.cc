@@ -28,6 +28,25 @@ bool access_ok(uint64_t user, uint64_t len) {
   return len <= kUserEnd && user <= kUserEnd - len;
 }
 
+// log_access_ok() and vq_log_used_access_ok(): the bits of [gpa, gpa + len) lie in user space.
+bool log_access_ok(uint64_t base, uint64_t gpa, uint64_t len) {
+  const uint64_t at = base + gpa / GuestMemory::kPage / 8;
+  return at >= base && access_ok(at, (len + GuestMemory::kPage * 8 - 1) / GuestMemory::kPage / 8);
+}
+
+bool used_log_access_ok(const Virtqueue& vq, uint64_t base, bool used, uint64_t gpa) {
+  return !used || log_access_ok(base, gpa, vq.ring.used_size(vq.event_idx()));
+}
+
+// vq_memory_access_ok()
+bool table_access_ok(const MemTable& table, uint64_t log_base, bool log_all) {
+  for (const Region& region : table.regions()) {
+    if (!access_ok(region.user, region.size)) return false;
+    if (log_all && !log_access_ok(log_base, region.gpa, region.size)) return false;
+  }
+  return true;
+}
+
 bool power_of_two(uint32_t value) {
   return value != 0 && (value & (value - 1)) == 0;
 }
@@ -111,6 +130,13 @@ uint64_t Net::get_features() const {
 
 int Net::set_features(uint64_t features) {
   if ((features & ~kOfferedFeatures) != 0) return -EOPNOTSUPP;
+  // vhost_log_access_ok(): a ring at rest is looked at when it starts.
+  if ((features & kFeatureLogAll) != 0) {
+    for (const Virtqueue& vq : vqs_) {
+      if (backends_[vq.index] == nullptr) continue;
+      if (!table_access_ok(table_, vq.log.base, true)) return -EFAULT;
+    }
+  }
   acked_features_ = features;
   for (Virtqueue& vq : vqs_) vq.features = features;
   return 0;
@@ -132,15 +158,61 @@ int Net::set_mem_table(Caller caller, std::span<const Region> regions, uint32_t 
   if (padding != 0) return flush(-EOPNOTSUPP);
   if (regions.size() > MemTable::kMaxRegions) return flush(-E2BIG);
   if (!allocate()) return flush(-ENOMEM);
-  const bool active = backends_[kRxIndex] != nullptr || backends_[kTxIndex] != nullptr;
   for (const Region& region : regions) {
-    if (region.size == 0 || region.last() < region.gpa) return flush(-EFAULT);
-    if (active && !access_ok(region.user, region.size)) return flush(-EFAULT);
+    if (region.last() < region.gpa) return flush(-EFAULT);
+    if (!region_accessible(region)) return flush(-EFAULT);
   }
   table_.clear();
-  for (const Region& region : regions) table_.add(region);
+  for (const Region& region : regions) add_region(region);
   has_table_ = true;
   return flush(0);
+}
+
+// [0, 2^64) is what GPA 0 with size 0 means; its size does not fit, so it becomes two halves.
+void Net::add_region(const Region& region) {
+  if (region.size != 0) return table_.add(region);
+  constexpr uint64_t kHalf = uint64_t{1} << 63;
+  table_.add({0, kHalf, region.user});
+  table_.add({kHalf, kHalf, region.user + kHalf});
+}
+
+// memory_access_ok(): rings at rest are looked at when they start.
+bool Net::region_accessible(const Region& region) const {
+  for (const Virtqueue& vq : vqs_) {
+    if (backends_[vq.index] == nullptr) continue;
+    if (region.size == 0 || !access_ok(region.user, region.size)) return false;
+    if (vq.logs_buffers() && !log_access_ok(vq.log.base, region.gpa, region.size)) return false;
+  }
+  return true;
+}
+
+// A ring at rest takes any base; a running one keeps its own where the new one is out of reach, and
+// the call fails, though the other ring has taken it.
+int Net::set_log_base(Caller caller, uint64_t base) {
+  int r = check_owner(caller);
+  if (r < 0) return flush(r);
+  for (Virtqueue& vq : vqs_) {
+    if (backends_[vq.index] != nullptr && !log_accessible(vq, base)) {
+      r = -EFAULT;
+    } else {
+      vq.log.base = base;
+    }
+  }
+  return flush(r);
+}
+
+int Net::set_log_fd(Caller caller, EventFd fd) {
+  const int r = check_owner(caller);
+  if (r < 0) return flush(r);
+  if (fd.error < 0) return flush(fd.error);
+  for (Virtqueue& vq : vqs_) vq.log.fd = fd.id;
+  return flush(0);
+}
+
+// vq_log_access_ok()
+bool Net::log_accessible(const Virtqueue& vq, uint64_t base) const {
+  return table_access_ok(table_, base, vq.logs_buffers()) &&
+         used_log_access_ok(vq, base, vq.log.used, vq.log.gpa);
 }
 
 // ---- rings ----------------------------------------------------------------------------------
@@ -181,10 +253,16 @@ bool Net::ring_accessible(const Virtqueue& vq, const VringAddr& addr) const {
 int Net::set_vring_addr(Caller caller, uint32_t index, const VringAddr& addr) {
   const int r = check_ring(caller, index);
   if (r < 0) return r == -EPERM ? flush(r) : r;
-  if ((addr.flags & ~1u) != 0) return -EOPNOTSUPP;
+  if ((addr.flags & ~kVringLog) != 0) return -EOPNOTSUPP;
   if (addr.avail % 2 != 0 || addr.used % 4 != 0 || addr.log % 4 != 0) return -EINVAL;
   Virtqueue& vq = vqs_[index];
-  if (backends_[index] != nullptr && !ring_accessible(vq, addr)) return -EINVAL;
+  const bool logged = (addr.flags & kVringLog) != 0;
+  if (backends_[index] != nullptr &&
+      (!ring_accessible(vq, addr) || !used_log_access_ok(vq, vq.log.base, logged, addr.log))) {
+    return -EINVAL;
+  }
+  vq.log.used = logged;
+  vq.log.gpa = addr.log;
   vq.ring.desc = addr.desc;
   vq.ring.avail = addr.avail;
   vq.ring.used = addr.used;
@@ -219,10 +297,7 @@ int Net::set_vring_err(Caller caller, uint32_t index, EventFd fd) {
 
 int Net::check_start(Virtqueue& vq, const BackendFd& fd) {
   const VringAddr addr{vq.ring.desc, vq.ring.avail, vq.ring.used, 0, 0};
-  if (!has_table_ || !ring_accessible(vq, addr)) return -EFAULT;
-  for (const Region& region : table_.regions()) {
-    if (!access_ok(region.user, region.size)) return -EFAULT;
-  }
+  if (!has_table_ || !log_accessible(vq, vq.log.base) || !ring_accessible(vq, addr)) return -EFAULT;
   return fd.error;
 }
 
@@ -240,7 +315,7 @@ int Net::set_backend(Caller caller, uint32_t index, BackendFd fd) {
 int Net::install(Virtqueue& vq, Backend* backend) {
   if (backend != nullptr && !allocate()) return -ENOMEM;
   // Mode and backend change together or not at all: a ring that cannot start keeps the old one.
-  if (backend != nullptr && !vq.start(memory_)) return -EFAULT;
+  if (backend != nullptr && !vq.start(memory_, host_)) return -EFAULT;
   backends_[vq.index] = backend;
   sent_packets_ = failed_packets_ = 0;  // whichever ring it is, as vhost_net_set_backend() does
   if (vq.index != kTxIndex) return 0;

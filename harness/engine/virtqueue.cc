@@ -1,6 +1,8 @@
 // Tested by virtqueue_test.cc, and through every case in corpus/.
 #include "engine/virtqueue.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "engine/features.h"
 
@@ -21,16 +23,19 @@ bool Virtqueue::event_idx() const {
   return (features & kFeatureEventIdx) != 0;
 }
 
+bool Virtqueue::logs_buffers() const {
+  return (features & kFeatureLogAll) != 0;
+}
+
 void Virtqueue::clear() {
   const uint32_t keep = index;
   *this = Virtqueue();
   index = keep;
 }
 
-bool Virtqueue::start(GuestMemory& memory) {
+bool Virtqueue::start(GuestMemory& memory, EngineHost& host) {
   // With EVENT_IDX the device MUST set flags to 0 (2.7.10.2), whatever was left behind.
-  const uint16_t flags = event_idx() ? 0 : used_flags_;
-  if (!ring.store_used_flags(memory, flags)) return false;
+  if (!store_flags(memory, host, event_idx() ? 0 : used_flags_)) return false;
   signalled_valid_ = false;
   return ring.load_used_idx(memory, last_used);
 }
@@ -66,18 +71,31 @@ Virtqueue::Fetched Virtqueue::read_avail_idx(const GuestMemory& memory, EngineHo
 
 void Virtqueue::publish(GuestMemory& memory, EngineHost& host, std::span<const UsedElem> elems) {
   VA_CHECK(!elems.empty());
-  const RingIndex old_used = last_used;
-  for (const UsedElem& elem : elems) {
-    if (!ring.store_used_elem(memory, last_used, elem)) report_error(host);
-    ++last_used;
-  }
-  // A whole lap of used idx since the last decision makes that decision's index meaningless.
-  if (last_used.ahead_of(signalled_used_) < last_used.ahead_of(old_used)) signalled_valid_ = false;
+  const size_t before_wrap = std::min<size_t>(elems.size(), ring.num - last_used.slot(ring.num));
+  const bool stored =
+      store_run(memory, host, elems.first(before_wrap)) &&
+      (before_wrap == elems.size() || store_run(memory, host, elems.subspan(before_wrap)));
   host.point(EnginePoint::kUsedWritten);
-  if (!ring.store_used_idx(memory, last_used)) report_error(host);
+  if (!stored || !store_idx(memory, host)) report_error(host);
   host.point(EnginePoint::kUsedPublished);
   // Without a call eventfd there is no decision either: the driver polls.
   if (call_fd != 0 && call_owed(memory, host)) host.on_call(index, call_fd);
+}
+
+// Stores entries that do not pass the end of the ring. Where one cannot be stored none of them
+// counts, and used idx stays behind them (Linux, __vhost_add_used_n).
+bool Virtqueue::store_run(GuestMemory& memory, EngineHost& host, std::span<const UsedElem> elems) {
+  const RingIndex old_used = last_used;
+  RingIndex at = last_used;
+  for (const UsedElem& elem : elems) {
+    if (!ring.store_used_elem(memory, at, elem)) return false;
+    ++at;
+  }
+  log.used_stored(host, Vring::used_elem_at(old_used.slot(ring.num)), elems.size_bytes());
+  last_used = at;
+  // A whole lap of used idx since the last decision makes that decision's index meaningless.
+  if (last_used.ahead_of(signalled_used_) < last_used.ahead_of(old_used)) signalled_valid_ = false;
+  return true;
 }
 
 bool Virtqueue::call_owed(const GuestMemory& memory, EngineHost& host) {
@@ -103,20 +121,40 @@ void Virtqueue::disable_notify(GuestMemory& memory, EngineHost& host) {
   if ((used_flags_ & kUsedNoNotify) != 0) return;
   used_flags_ |= kUsedNoNotify;
   // With EVENT_IDX the flag stays 0 in memory (2.7.10.2): avail_event, left behind, does its work.
-  if (!event_idx() && !ring.store_used_flags(memory, used_flags_)) report_error(host);
+  if (!event_idx() && !store_flags(memory, host, used_flags_)) report_error(host);
 }
 
 bool Virtqueue::enable_notify(GuestMemory& memory, EngineHost& host) {
   if ((used_flags_ & kUsedNoNotify) == 0) return false;
   used_flags_ &= static_cast<uint16_t>(~kUsedNoNotify);
-  const bool stored = event_idx() ? ring.store_avail_event(memory, avail_idx)
-                                  : ring.store_used_flags(memory, used_flags_);
+  const bool stored =
+      event_idx() ? store_avail_event(memory, host) : store_flags(memory, host, used_flags_);
   if (!stored) {
     report_error(host);
     return false;
   }
   host.point(EnginePoint::kNotifyEnabled);
   return read_avail_idx(memory, host) == Fetched::kChain;
+}
+
+// ---- stores into the used ring, each with its place in the dirty log ---------------------------
+
+bool Virtqueue::store_flags(GuestMemory& memory, EngineHost& host, uint16_t flags) {
+  if (!ring.store_used_flags(memory, flags)) return false;
+  log.used_published(host, Vring::kUsedFlagsAt, sizeof flags);
+  return true;
+}
+
+bool Virtqueue::store_avail_event(GuestMemory& memory, EngineHost& host) {
+  if (!ring.store_avail_event(memory, avail_idx)) return false;
+  log.used_published(host, ring.avail_event_at(), sizeof(uint16_t));
+  return true;
+}
+
+bool Virtqueue::store_idx(GuestMemory& memory, EngineHost& host) {
+  if (!ring.store_used_idx(memory, last_used)) return false;
+  log.used_published(host, Vring::kUsedIdxAt, sizeof(uint16_t));
+  return true;
 }
 
 void Virtqueue::report_error(EngineHost& host) {

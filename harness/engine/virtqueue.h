@@ -13,6 +13,7 @@
 
 #include "base/ring_index.h"
 #include "engine/backend.h"
+#include "engine/dirty_log.h"
 #include "ring/desc_chain.h"
 #include "ring/guest_memory.h"
 #include "ring/vring.h"
@@ -33,6 +34,8 @@ class Virtqueue {
   uint32_t call_fd = 0;
   uint32_t error_fd = 0;
 
+  RingLog log;
+
   RingIndex last_avail;  // the next avail entry to fetch
   RingIndex avail_idx;   // avail idx when it was last read
   RingIndex last_used;   // the next used entry to write
@@ -43,7 +46,7 @@ class Virtqueue {
   // The ring (re)starts under a new backend: writes the used flags as they were left (0 with
   // EVENT_IDX), takes used idx from memory, and makes the next call decision unconditional. False
   // where the used ring is not mapped.
-  [[nodiscard]] bool start(GuestMemory& memory);
+  [[nodiscard]] bool start(GuestMemory& memory, EngineHost& host);
 
   // Takes the next available chain. On kError nothing is consumed and the error eventfd was
   // signalled. Kicks must be disabled.
@@ -62,8 +65,13 @@ class Virtqueue {
   void report_error(EngineHost& host);
 
   bool event_idx() const;
+  bool logs_buffers() const;
 
  private:
+  bool store_flags(GuestMemory& memory, EngineHost& host, uint16_t flags);
+  bool store_avail_event(GuestMemory& memory, EngineHost& host);
+  bool store_idx(GuestMemory& memory, EngineHost& host);
+  bool store_run(GuestMemory& memory, EngineHost& host, std::span<const UsedElem> elems);
   Fetched read_avail_idx(const GuestMemory& memory, EngineHost& host);
   // A word that cannot be read means a call, as in Linux (vhost_notify).
   bool call_owed(const GuestMemory& memory, EngineHost& host);

@@ -46,7 +46,7 @@ class Queue : public ::testing::Test, protected EngineHost {
     vq_.last_avail = vq_.avail_idx = RingIndex{used_idx};
     put(kUsed + 2, used_idx);
     put(kAvail + 2, used_idx);
-    ASSERT_TRUE(vq_.start(memory_));
+    ASSERT_TRUE(vq_.start(memory_, *this));
   }
   void avail_idx(uint16_t value) { put(kAvail + 2, value); }
   void used_event(uint16_t value) { put(kAvail + 4 + 2 * kNum, value); }
@@ -171,6 +171,17 @@ TEST_F(Queue, EntriesStandBeforeTheIndex) {
   EXPECT_EQ(word(kUsed + 4), 4);
 }
 
+TEST_F(Queue, EntriesThatCannotBeStoredAreNotPublished) {
+  start(0, 0);
+  vq_.ring.used = kUser + 2 * GuestMemory::kPage - 8;  // the flags and used idx alone are mapped
+  const std::vector<UsedElem> elems(2);
+  vq_.publish(memory_, *this, elems);
+  EXPECT_EQ(word(2 * GuestMemory::kPage - 6), 0);
+  EXPECT_EQ(vq_.last_used.value, 0);
+  EXPECT_EQ(errors_, 1);
+  EXPECT_EQ(calls_, 1) << "Linux decides about the call nevertheless";
+}
+
 TEST_F(Queue, UsedIdxIsTakenFromMemoryAtTheStart) {
   start(0, 0x4321);
   EXPECT_EQ(vq_.last_used.value, 0x4321);
@@ -178,7 +189,7 @@ TEST_F(Queue, UsedIdxIsTakenFromMemoryAtTheStart) {
 
 TEST_F(Queue, ARingThatIsNotMappedDoesNotStart) {
   vq_.ring.used = kUser - 4;
-  EXPECT_FALSE(vq_.start(memory_));
+  EXPECT_FALSE(vq_.start(memory_, *this));
 }
 
 // ---- the driver's notifications (2.7.10)
@@ -196,7 +207,7 @@ TEST_F(Queue, WithEventIdxTheFlagStaysZero) {
   start(kFeatureEventIdx, 0xfffe);
   disable();
   EXPECT_EQ(word(kUsed), 0);
-  ASSERT_TRUE(vq_.start(memory_));  // again, with kicks disabled
+  ASSERT_TRUE(vq_.start(memory_, *this));  // again, with kicks disabled
   EXPECT_EQ(word(kUsed), 0);
 }
 
@@ -222,7 +233,7 @@ TEST_F(Queue, FlagsLeftBehindComeBackAtTheNextStart) {
   start(0, 0);
   disable();
   put(kUsed, uint16_t{0});
-  ASSERT_TRUE(vq_.start(memory_));
+  ASSERT_TRUE(vq_.start(memory_, *this));
   EXPECT_EQ(word(kUsed), kUsedNoNotify);
 }
 

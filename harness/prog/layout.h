@@ -30,6 +30,16 @@ constexpr bool in_arena(uint64_t gpa, uint64_t len) {
   return gpa >= kArenaGpa && len <= kArenaSize && gpa - kArenaGpa <= kArenaSize - len;
 }
 
+// The dirty log has memory of its own, outside of the guest's: one bit for each 4096 bytes from GPA
+// 0 on. Its bits are told and cleared at each settle point. A log elsewhere cannot be written.
+inline constexpr uint64_t kLogUser = 0x210000000000;
+inline constexpr uint32_t kLogSize = 4096;
+
+// What the operand of `set_log_base` stands for.
+constexpr uint64_t log_base(uint64_t operand) {
+  return operand == 0 ? kLogUser : operand;
+}
+
 // The default memory table, as (gpa, size, user).
 struct DefaultRegion {
   uint64_t gpa;

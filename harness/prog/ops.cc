@@ -145,7 +145,7 @@ constexpr std::array kOps = {
            "overwrites the payload of request #n's buffer with a fill byte"},
     OpInfo{Opcode::kVring, "vring", true, false, true, kVringOperands, kRefKernel,
            "sets the queue up: owner, features, memory table, num (8), base (also put in avail idx "
-           "and used idx), addresses, eventfds"},
+           "and used idx), addresses, eventfds, with LOG_ALL the log"},
     OpInfo{Opcode::kBackend, "backend", true, false, true, kBackendOperands, kRefKernel,
            "VHOST_NET_SET_BACKEND with a new peer of that kind"},
     OpInfo{Opcode::kBare,
@@ -199,7 +199,7 @@ constexpr std::array kOps = {
     OpInfo{Opcode::kSetMemTable, "set_mem_table", false, false, true, kMemTableOperands, kRefKernel,
            "VHOST_SET_MEM_TABLE with n= staged regions (all staged; the default table if none is)"},
     OpInfo{Opcode::kSetLogBase, "set_log_base", false, false, true, kLogBaseOperands, kRefKernel,
-           "VHOST_SET_LOG_BASE"},
+           "VHOST_SET_LOG_BASE with a user address; 0 is the log's own memory, 0x210000000000"},
     OpInfo{Opcode::kSetLogFd, "set_log_fd", false, false, true, kFdOperands, kRefKernel,
            "VHOST_SET_LOG_FD"},
     OpInfo{Opcode::kSetVringNum, "set_vring_num", true, false, true, kNumOperands, kRefKernel,

@@ -38,6 +38,7 @@ class Walk {
     out_.count += static_cast<uint32_t>(n);
     if (writable) {
       out_.writable_bytes += desc.len;
+      if (n > 0) out_.ranges[out_.range_count++] = {desc.addr, desc.len};
     } else {
       out_.readable_count = out_.count;
       out_.readable_bytes += desc.len;
@@ -98,6 +99,7 @@ int walk_chain(const Vring& ring, const GuestMemory& memory, const MemTable& tab
   out.readable_count = 0;
   out.readable_bytes = 0;
   out.writable_bytes = 0;
+  out.range_count = 0;
   return Walk(ring, memory, table, out).run(head);
 }
 

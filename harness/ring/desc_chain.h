@@ -17,6 +17,12 @@
 
 namespace va {
 
+// `len` bytes of guest memory as the driver names them.
+struct GuestRange {
+  uint64_t gpa = 0;
+  uint32_t len = 0;
+};
+
 // One fetched chain. Reused from fetch to fetch; only the first `count` segments mean anything.
 struct DescChain {
   static constexpr uint32_t kMaxSegments = 1024;  // UIO_MAXIOV: struct vhost_virtqueue's iov
@@ -27,8 +33,13 @@ struct DescChain {
   uint64_t readable_bytes = 0;
   uint64_t writable_bytes = 0;
   std::array<Segment, kMaxSegments> segments;
+  // The writable part again, by guest address and in chain order: what the dirty log needs to know,
+  // captured here because nothing is read twice. Empty descriptors are left out.
+  uint32_t range_count = 0;
+  std::array<GuestRange, kMaxSegments> ranges;
 
   std::span<const Segment> readable() const { return {segments.data(), readable_count}; }
+  std::span<const GuestRange> writable_ranges() const { return {ranges.data(), range_count}; }
 };
 
 // Walks the chain that starts at `head`. Returns 0, or

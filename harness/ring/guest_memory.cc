@@ -9,7 +9,7 @@
 namespace va {
 
 void MemTable::add(const Region& region) {
-  VA_CHECK(count_ < kMaxRegions);
+  VA_CHECK(count_ < kMaxEntries);
   VA_CHECK(region.size > 0 && region.last() >= region.gpa);
   regions_[count_++] = region;
 }

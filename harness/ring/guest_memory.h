@@ -41,9 +41,11 @@ struct Region {
 class MemTable {
  public:
   static constexpr uint32_t kMaxRegions = 64;
+  // A region of 2^64 bytes is kept in two halves (Linux, vhost_iotlb_add_range_ctx).
+  static constexpr uint32_t kMaxEntries = 2 * kMaxRegions;
 
   void clear() { count_ = 0; }
-  // At most kMaxRegions may be added; region.size is not 0 and the region does not wrap.
+  // At most kMaxEntries may be added; region.size is not 0 and the region does not wrap.
   void add(const Region& region);
   std::span<const Region> regions() const { return {regions_.data(), count_}; }
 
@@ -55,7 +57,7 @@ class MemTable {
   const Region* find(uint64_t first, uint64_t last) const;
 
   uint32_t count_ = 0;
-  std::array<Region, kMaxRegions> regions_;
+  std::array<Region, kMaxEntries> regions_;
 };
 
 class GuestMemory {

@@ -40,6 +40,12 @@ struct Vring {
   uint64_t avail = 0;
   uint64_t used = 0;
 
+  // Offsets in the used ring.
+  static constexpr uint64_t kUsedFlagsAt = 0;
+  static constexpr uint64_t kUsedIdxAt = 2;
+  static constexpr uint64_t used_elem_at(uint32_t slot) { return 4 + uint64_t{8} * slot; }
+  uint64_t avail_event_at() const { return used_elem_at(num); }
+
   uint64_t desc_size() const { return uint64_t{16} * num; }
   uint64_t avail_size(bool event_idx) const { return 4 + uint64_t{2} * num + (event_idx ? 2 : 0); }
   uint64_t used_size(bool event_idx) const { return 4 + uint64_t{8} * num + (event_idx ? 2 : 0); }
@@ -60,19 +66,19 @@ struct Vring {
     return memory.load(avail + 4 + uint64_t{2} * num, value.value);
   }
   bool load_used_idx(const GuestMemory& memory, RingIndex& value) const {
-    return memory.load(used + 2, value.value);
+    return memory.load(used + kUsedIdxAt, value.value);
   }
   bool store_used_flags(GuestMemory& memory, uint16_t value) const {
-    return memory.store(used, value);
+    return memory.store(used + kUsedFlagsAt, value);
   }
   bool store_used_idx(GuestMemory& memory, RingIndex value) const {
-    return memory.store(used + 2, value.value);
+    return memory.store(used + kUsedIdxAt, value.value);
   }
   bool store_used_elem(GuestMemory& memory, RingIndex at, const UsedElem& value) const {
-    return memory.store(used + 4 + uint64_t{8} * at.slot(num), value);
+    return memory.store(used + used_elem_at(at.slot(num)), value);
   }
   bool store_avail_event(GuestMemory& memory, RingIndex value) const {
-    return memory.store(used + 4 + uint64_t{8} * num, value.value);
+    return memory.store(used + avail_event_at(), value.value);
   }
 };
 

@@ -99,7 +99,7 @@ constexpr std::array<EventInfo, kEventKinds> kEvents = {{
     {Kind::kWrite, "write", false, kWriteOperands,
      "the device changed other guest bytes, at a GPA"},
     {Kind::kDirty, "dirty", false, kDirtyOperands,
-     "the device logged a page (GPA / 4096) as dirty"},
+     "the device logged a page (GPA / 4096) as dirty, the first time since the last settle"},
     {Kind::kCall, "call", true, {}, "the driver was notified"},
     {Kind::kError, "error", true, {}, "the ring's error eventfd was signalled"},
     {Kind::kSubmitted, "submitted", true, kSubmittedOperands, "the backend holds request #n now"},
