@@ -1,5 +1,6 @@
-// The memory that a dirty log is kept in, at kLogUser (prog/layout.h): bits that the device sets, and
-// that user space reads and clears at each settle point, as a migration does between its rounds.
+// The memory that a dirty log is kept in, at kLogUser (prog/layout.h): bits that the device sets,
+// and that user space reads and clears at each settle point, as a migration does between its
+// rounds.
 #pragma once
 
 #include <array>
