@@ -138,6 +138,9 @@ void Model::walk_chain(Queue queue, uint32_t serial) {
   const uint32_t header = header_length();
   const bool receives = (queue & 1) != 0;
   if (!receives && walk.readable <= header) walk.broken |= kHasPayload;
+  // With MRG_RXBUF payload may begin in the next buffer.
+  const uint32_t least = (features_ & kBitMrgRxbuf) != 0 ? header : header + 1;
+  if (receives && walk.writable < least) walk.broken |= kRoomForHeader;
 
   // Thousands of heads that lead into one long chain would be remembered a thousand parts each.
   if ((walk.broken & (kNoLoop | kCommonLimits | kNoRepublish)) != 0) {
@@ -147,6 +150,7 @@ void Model::walk_chain(Queue queue, uint32_t serial) {
   made.first_part = first_part;
   made.parts = static_cast<uint32_t>(parts_.size()) - first_part;
   made.frame_len = walk.readable > header ? walk.readable - header : 0;
+  made.room = walk.writable;
   if (walk.broken != 0) q.duty.breach(walk.broken, made.op);
 }
 

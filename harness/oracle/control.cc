@@ -53,7 +53,10 @@ void Model::on_begin(const Event& event) {
   calls_.push_back(call);
   const Op& op = *call.op;
   if (deferred_vring_ == call.index) set_up_view(op, call.index);
-  if (op.code == Opcode::kBackend) ++queue(op.queue).starting;
+  if (op.code == Opcode::kBackend) {
+    ++queue(op.queue).starting;
+    queue(op.queue).backend_changed_at = event_;
+  }
   if (op.code == Opcode::kSetMemTable) {
     ++table_calls_;
     odd_table_ = odd_table_ || !plain_table_ || staged_ != 0 || op.arg[0] != 0;
@@ -196,6 +199,7 @@ void Model::set_backend(const Op& op, uint32_t index) {
   if (!is_new_peer(op)) return;
   check_start(op.queue % kQueues, index);
   q.stop = Stop::kRunning;
+  q.asynchronous = static_cast<BackendKind>(op.arg[0]) == BackendKind::kAsync;
   q.base_told = false;
   if (q.congested_before) q.congested = false;  // that was the old backend
 }

@@ -6,7 +6,7 @@
 namespace va::oracle {
 namespace {
 
-constexpr std::array<DutyInfo, 22> kDuties = {{
+constexpr std::array<DutyInfo, 23> kDuties = {{
     {kHeadInRange, "head-in-range", "made a head available that is no descriptor"},
     {kNextInRange, "next-in-range", "linked to a descriptor that does not exist"},
     {kNoLoop, "no-loop", "made a loop of descriptors"},
@@ -29,6 +29,7 @@ constexpr std::array<DutyInfo, 22> kDuties = {{
     {kCommonLimits, "common-limits", "went beyond what every device takes"},
     {kKnown, "known", "did something that the trace does not tell"},
     {kNamed, "named", "made a chain by hand, which carries no ordinal"},
+    {kRoomForHeader, "room-for-header", "gave a receive buffer that takes no header"},
 }};
 
 constexpr bool in_order() {

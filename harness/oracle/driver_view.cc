@@ -123,6 +123,26 @@ void Model::void_buffers(uint64_t gpa, uint64_t len, uint32_t op) {
   }
 }
 
+// A receive buffer that shares memory with what the device reads changes it.
+void Model::on_device_write(uint64_t gpa, uint64_t len) {
+  if (!checked_) return;
+  bytes_.payload(gpa, len);
+  for (const Queue queue : live_) {
+    if ((queue & 1) != 0) continue;
+    QueueModel& q = queues_[queue];
+    for (size_t i = q.first_open; i < q.order.size(); ++i) {
+      Request& r = request(q.order[i]);
+      const std::span<const Part> all = parts(r);
+      const bool meets = !r.used && std::any_of(all.begin(), all.end(), [&](const Part& part) {
+        return ranges_meet(gpa, len, part.gpa, part.len);
+      });
+      if (!meets) continue;
+      r.content_void = true;
+      q.duty.breach(kApart, r.op);
+    }
+  }
+}
+
 // A raw store into a ring: which of its fields may be stored, and when.
 void Model::check_ring_store(QueueModel& q, uint64_t gpa, uint64_t len, uint32_t op) {
   if (ranges_meet(gpa, len, q.ring.used, q.ring_end - q.ring.used)) {
@@ -287,6 +307,7 @@ void Model::expose_one(Queue queue, uint16_t position, uint32_t op) {
   r.life = q.life;
   r.head = head;
   r.position = position;
+  r.exposed_at = event_;
   r.queue = queue;
   if (state.waiting_life == q.life) r.ordinal = state.waiting_ordinal;
   // What was built earlier may have been written over since, where memory is shared.

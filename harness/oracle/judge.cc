@@ -20,6 +20,7 @@
 #include "oracle/rules/lifecycle.h"
 #include "oracle/rules/notifications.h"
 #include "oracle/rules/publication.h"
+#include "oracle/rules/receive.h"
 #include "oracle/rules/robustness.h"
 #include "oracle/rules/wakeup.h"
 #include "oracle/rules/wire.h"
@@ -48,8 +49,9 @@ class Judge::Impl {
  private:
   void judge_event(Context& context, const Trace& trace, size_t number);
   void driver_event(Context& context, const Event& event);
-  void ring_event(Context& context, const Event& event);
+  void ring_event(Context& context, const Event& event, size_t number);
   void backend_event(Context& context, const Event& event);
+  void receive_event(Context& context, const Event& event, uint32_t number);
   void control_event(Context& context, const Event& event);
   void idle(Context& context);
   void check_observable(const Case& from, const Trace& trace);
@@ -61,6 +63,7 @@ class Judge::Impl {
   oracle::Conservation conservation_;
   oracle::NotificationRules notifications_;
   oracle::WireRules wire_;
+  oracle::ReceiveRules receive_;
   oracle::RobustnessRules robustness_;
   oracle::Expectations expectations_;
   std::set<std::string, std::less<>> foreign_ids_;  // rules that cases name and the judge does not
@@ -95,6 +98,7 @@ void Judge::Impl::judge(const Program& program, const Case* from, const Trace& t
   report_.begin(out, model_, trace.header.sees);
   notifications_.begin();
   wire_.begin();
+  receive_.begin();
   robustness_.begin();
   expectations_.begin(from, rule_of(from));
   ended_ = false;
@@ -133,12 +137,11 @@ void Judge::Impl::judge_event(Context& context, const Trace& trace, size_t numbe
     case EventKind::kAvailEvent:
     case EventKind::kCall:
     case EventKind::kError:
-      ring_event(context, event);
+      ring_event(context, event, number);
       break;
     case EventKind::kSubmitted:
     case EventKind::kCompleted:
     case EventKind::kFrame:
-    case EventKind::kInjected:
       backend_event(context, event);
       break;
     case EventKind::kBegin:
@@ -146,7 +149,9 @@ void Judge::Impl::judge_event(Context& context, const Trace& trace, size_t numbe
       control_event(context, event);
       break;
     case EventKind::kWrite:
-      oracle::check_write(context, event);
+    case EventKind::kInjected:
+    case EventKind::kReceived:
+      receive_event(context, event, static_cast<uint32_t>(number));
       break;
     case EventKind::kSteps:
       if (!ended_) robustness_.steps(context, event, replay_.executed());
@@ -176,7 +181,6 @@ void Judge::Impl::judge_event(Context& context, const Trace& trace, size_t numbe
       break;
     case EventKind::kNone:
     case EventKind::kDirty:
-    case EventKind::kReceived:
       break;
   }
 }
@@ -203,7 +207,7 @@ void Judge::Impl::driver_event(Context&, const Event& event) {
   }
 }
 
-void Judge::Impl::ring_event(Context& context, const Event& event) {
+void Judge::Impl::ring_event(Context& context, const Event& event, size_t number) {
   switch (event.kind) {
     case EventKind::kUsed:
       oracle::check_activity(context, event, "a used entry");
@@ -213,7 +217,13 @@ void Judge::Impl::ring_event(Context& context, const Event& event) {
       oracle::check_activity(context, event, "a store of used idx");
       const uint16_t old_idx = model_.queue(event.queue).used_idx;
       const auto& requests = conservation_.publish(context, event);
-      for (const oracle::Request* request : requests) wire_.used(context, *request);
+      for (const oracle::Request* request : requests) {
+        if ((request->queue & 1) != 0) {
+          receive_.used(context, *request, static_cast<uint32_t>(number));
+        } else {
+          wire_.used(context, *request);
+        }
+      }
       notifications_.published(context, event.queue, old_idx, static_cast<uint16_t>(event.arg[0]),
                                requests);
       break;
@@ -245,14 +255,31 @@ void Judge::Impl::backend_event(Context& context, const Event& event) {
     case EventKind::kCompleted:
       model_.on_completed(event);
       break;
-    case EventKind::kInjected:
-      model_.on_injected();
-      break;
     default:
-      if ((event.queue & 1) != 0) break;  // what the driver read
+      if ((event.queue & 1) != 0) {  // what the driver read
+        receive_.frame(context, event);
+        break;
+      }
       oracle::check_activity(context, event, "a frame on the wire");
       wire_.frame(context, event);
       robustness_.frame();
+      break;
+  }
+}
+
+void Judge::Impl::receive_event(Context& context, const Event& event, uint32_t number) {
+  switch (event.kind) {
+    case EventKind::kWrite:
+      oracle::check_write(context, event);
+      receive_.write(context, event);
+      model_.on_device_write(event.arg[0], event.arg[1]);
+      break;
+    case EventKind::kInjected:
+      model_.on_injected();
+      receive_.injected(context, event, number);
+      break;
+    default:
+      receive_.received(context, event);
       break;
   }
 }
@@ -270,6 +297,7 @@ void Judge::Impl::idle(Context& context) {
   oracle::check_progress(context);
   notifications_.idle(context);
   wire_.idle(context);
+  receive_.idle(context);
   oracle::settle_stops(model_);
   model_.settle();
 }

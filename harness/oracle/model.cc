@@ -24,7 +24,8 @@
 // Memory is bytes with knowledge (guest_bytes.h); a chain that leads through bytes which the trace
 // does not tell counts as a breach (kKnown), so that no rule guesses.
 //
-// Deliberately absent: dirty pages, receive frames, IOTLB, packed rings.
+// Deliberately absent: IOTLB, packed rings. Frames for the driver and dirty pages are accounts of
+// the rules that judge them (rules/receive.h, rules/dirty.h).
 //
 // Tested by driver_duty_test.cc, replay_test.cc, and through the tests in rules/.
 #include "oracle/model.h"
@@ -99,6 +100,8 @@ QueueModel& Model::touch(Queue queue) {
   q.held = 0;
   q.congested = q.congested_before = false;
   q.drops_allowed = 0;
+  q.backend_changed_at = 0;
+  q.asynchronous = false;
   q.contested = 0;
   start_life(queue, kDefaultNum, 0);
   // What is stored in a ring that lies where buffers do is not followed into the buffers.
@@ -213,7 +216,9 @@ void Model::apply_script(const Op& op) {
       const bool inside = static_cast<CompletionTime>(op.arg[2]) == CompletionTime::kInside;
       const auto times = op.arg[1] == 0 ? 1 : static_cast<uint32_t>(op.arg[1]);
       work_ += times;
-      if (!transient || inside) queue(op.queue).drops_allowed += times;
+      // A frame for the driver is lost with any error.
+      const bool receives = (op.queue & 1) != 0;
+      if (!transient || inside || receives) queue(op.queue).drops_allowed += times;
       break;
     }
     default:

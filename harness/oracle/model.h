@@ -27,6 +27,9 @@ struct Part {
   bool writable = false;
 };
 
+// Request::used_len of a chain that an entry for a whole batch stands for (VIRTIO 1.2, 2.7.9).
+inline constexpr uint64_t kUnknownLen = ~uint64_t{0};
+
 // One chain that the driver made available.
 struct Request {
   uint32_t ordinal = kNoOrdinal;
@@ -37,7 +40,10 @@ struct Request {
   Queue queue = 0;
   uint32_t first_part = 0;  // in Model::parts()
   uint32_t parts = 0;
-  uint64_t frame_len = 0;  // readable bytes behind the virtio-net header
+  uint64_t frame_len = 0;   // readable bytes behind the virtio-net header
+  uint64_t room = 0;        // writable bytes
+  uint64_t used_len = 0;    // of its used entry; kUnknownLen where a batch left it out
+  uint32_t exposed_at = 0;  // number of the event
 
   uint32_t toggles = 0;       // QueueModel::toggles when it was submitted
   uint32_t submitted_at = 0;  // number of the event
@@ -116,10 +122,12 @@ struct QueueModel {
   bool avail_event_seen = false;  // since the start
 
   // The backend.
-  uint32_t held = 0;  // requests submitted and not complete
+  bool asynchronous = false;  // the installed one was asked for as `async`
+  uint32_t held = 0;          // requests submitted and not complete
   bool congested = false;
-  bool congested_before = false;  // it was, when the backend call under way began
-  uint32_t drops_allowed = 0;     // frames that the Program tells the backend to refuse for good
+  bool congested_before = false;    // it was, when the backend call under way began
+  uint32_t drops_allowed = 0;       // frames that the Program tells the backend to refuse for good
+  uint32_t backend_changed_at = 0;  // number of the event: what it had before may be lost
 
   DutyRecord duty;
   bool spoiled = false;    // the device broke the used ring: what follows from that is not judged
@@ -184,6 +192,8 @@ class Model {
   Request* on_submitted(const Event& event);
   Request* on_completed(const Event& event);
   void on_injected() { ++work_; }
+  // The device stored into the guest's buffers. Matters where the driver lets memory be shared.
+  void on_device_write(uint64_t gpa, uint64_t len);
 
   // ---- the device, as the rules judge it
   // The outstanding request whose head is `id`; nullptr if there is none.

@@ -113,6 +113,7 @@ bool Conservation::publish_one(Context& context, Queue queue, uint16_t position,
       Request* r = model.oldest_open(q);
       if (r == nullptr) break;
       check_publication(context, q, *r, 0);
+      r->used_len = kUnknownLen;
       model.mark_used(q, *r);
       published_.push_back(r);
       ++next;
@@ -125,6 +126,7 @@ bool Conservation::publish_one(Context& context, Queue queue, uint16_t position,
   }
   check_order(context, q, *r);
   check_publication(context, q, *r, entry.len);
+  r->used_len = entry.len;
   model.mark_used(q, *r);
   published_.push_back(r);
   return true;

@@ -1,5 +1,9 @@
 #include "oracle/rules/containment.h"
 
+#include <algorithm>
+
+#include "oracle/rules/buffers.h"
+
 namespace va::oracle {
 namespace {
 
@@ -34,22 +38,67 @@ Place find_place(Model& model, uint64_t gpa, uint64_t len) {
   return {};
 }
 
+// Breaches after which the model may not know all of the buffers that a queue has given.
+constexpr uint32_t kHidesBuffers =
+    kAllDuties & ~(kHeadInRange | kNextInRange | kReadableFirst | kRightDirection | kBufferKept |
+                   kMapped | kHasPayload | kNoEmptyPart | kNamed | kRoomForHeader);
+
 // The used ring is the device's; where a trace samples and the driver stored into it too, what was
-// written there shows as bytes and not as entries. Receive queues give the device buffers to write;
-// one whose chains are not known excuses anything.
-bool may_write(Model& model, uint64_t gpa, uint64_t len) {
+// written there shows as bytes and not as entries.
+bool in_used_ring(Model& model, uint64_t gpa, uint64_t len) {
   for (const Queue queue : model.live_queues()) {
     const QueueModel& q = model.queue(queue);
     if (gpa >= q.ring.used && gpa + len <= q.ring.used + 6 + uint64_t{8} * q.num) return true;
-    if ((queue & 1) == 0) continue;
-    if (q.duty.broken != 0) return true;
-    for (const uint32_t serial : q.order) {
-      for (const Part& part : model.parts(model.request(serial))) {
-        if (part.writable && gpa >= part.gpa && gpa + len <= part.gpa + part.len) return true;
-      }
-    }
   }
   return false;
+}
+
+bool hides_buffers(Model& model) {
+  for (const Queue queue : model.live_queues()) {
+    const QueueModel& q = model.queue(queue);
+    if ((queue & 1) != 0 && (q.duty.broken & kHidesBuffers) != 0) return true;
+  }
+  return false;
+}
+
+// Part of a buffer that the device does not have any more.
+void speak_of_used(Context& context, const Event& event, const BufferPlace& place) {
+  const Request& r = *place.request;
+  constexpr uint64_t kNumBuffersAt = 10;  // in struct virtio_net_hdr
+  const bool patch = place.offset >= kNumBuffersAt && place.offset < 12 && event.arg[1] <= 2;
+  if (Finding* f = context.report.open(patch ? Rule::kNet05 : Rule::kUsd10, VerdictKind::kFail,
+                                       r.queue, event.op)) {
+    f->expected = patch ? "num_buffers of " + describe(r) + " is written before used idx covers it"
+                        : describe(r) + " is left alone after it was used";
+    f->actual = std::to_string(event.arg[1]) + " bytes at offset " + std::to_string(place.offset) +
+                " were written behind it";
+  }
+}
+
+// Receive queues give the device buffers to write. True if [gpa, gpa + len) lies in one, or was
+// spoken of. What a trace that samples shows may have been written before the buffer was used.
+bool in_buffer(Context& context, const Event& event) {
+  Model& model = context.model;
+  uint64_t gpa = event.arg[0];
+  for (uint64_t left = event.arg[1]; left != 0;) {
+    BufferPlace place = find_open_buffer(model, gpa);
+    if (place.request == nullptr) {
+      place = find_used_buffer(model, gpa);
+      if (place.request == nullptr) return false;
+      if (context.report.sees(kEveryStore)) {
+        if (find_place(model, gpa, 1).rule != Rule::kUsd09) return false;
+        speak_of_used(context, event, place);
+        return true;
+      }
+    } else {
+      check_activity(context, {event.kind, place.request->queue, event.op, gpa, left, 0, 0},
+                     "a store into a buffer");
+    }
+    const uint64_t n = std::min(left, place.len);
+    gpa += n;
+    left -= n;
+  }
+  return true;
 }
 
 }  // namespace
@@ -58,7 +107,7 @@ void check_write(Context& context, const Event& event) {
   Model& model = context.model;
   const uint64_t gpa = event.arg[0];
   const uint64_t len = event.arg[1];
-  if (may_write(model, gpa, len)) return;
+  if (in_used_ring(model, gpa, len) || in_buffer(context, event) || hides_buffers(model)) return;
   const Place place = find_place(model, gpa, len);
   const bool foreign = place.rule == Rule::kUsd09;
   if (Finding* f =

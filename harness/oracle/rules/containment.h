@@ -4,6 +4,8 @@
 //   SPL-09  2.7.5.1  nor is the descriptor table
 //   SPL-10  2.7.6    nor the avail ring
 //   USD-09  2.7.5    nor any byte that no writable element names
+//   USD-10  2.7.14   nor a receive buffer after it was used
+//   NET-05  5.1.6.4.1  and num_buffers in it is final by then
 //   LIF-02           a ring that was never started is not processed
 //   LIF-18           after SET_BACKEND(-1) returned: no store, no call, no frame
 //                    (Linux drivers/vhost/net.c, vhost_net_set_backend)

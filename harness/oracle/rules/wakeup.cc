@@ -1,7 +1,13 @@
 #include "oracle/rules/wakeup.h"
 
+#include <algorithm>
+
+#include "oracle/rules/buffers.h"
+
 namespace va::oracle {
 namespace {
+
+constexpr uint32_t kMostPosted = 1024;  // requests that an engine may keep in flight (UIO_MAXIOV)
 
 // A request that the backend has completed must be used when the device is idle: under `arrival`
 // each at once, under any other policy when nothing is held before it any more.
@@ -91,11 +97,16 @@ void check_progress(Context& context) {
   if (!context.report.sees(kSubmits) || model.pending_calls() != 0) return;
   for (const Queue queue : model.live_queues()) {
     QueueModel& q = model.queue(queue);
-    const bool transmits = (queue & 1) == 0;
-    if (!transmits || !q.running() || q.unsure || q.outstanding == 0) continue;
+    // A receive queue is at work by itself only where its buffers are posted ahead; receive.h
+    // judges the others.
+    const bool receives = (queue & 1) != 0;
+    if (receives && !posts_ahead(q, context.policy)) continue;
+    if (!q.running() || q.unsure || q.outstanding == 0) continue;
     if (!context.report.may_judge(Rule::kSpl02, queue)) continue;
     check_completions(context, queue, q);
-    if (q.held != 0 || q.congested || !q.has_kick) continue;
+    // Posted buffers wait for frames, and hold up the ones behind them only by their number.
+    const uint32_t most_held = receives ? std::min(q.num, kMostPosted) - 1 : 0;
+    if (q.held > most_held || q.congested || !q.has_kick) continue;
     check_waiting(context, queue, q);
   }
 }

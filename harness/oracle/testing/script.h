@@ -27,6 +27,25 @@ inline std::string hex(uint64_t value, int digits = 4) {
   return text;
 }
 
+// "PASS", or kind and rule of each finding, joined by "; ".
+inline std::string judge_text(const std::string& text) {
+  Case from;
+  Trace trace;
+  const Status status = parse_case(text, Strictness::kLenient, from, &trace, nullptr);
+  if (!status.ok()) return status.at("script");
+  Judge judge;
+  Verdicts verdicts;
+  judge.judge(from, trace, verdicts);
+  std::string all;
+  for (const Finding& finding : verdicts.findings) {
+    EXPECT_FALSE(finding.expected.empty());
+    EXPECT_FALSE(finding.actual.empty());
+    if (!all.empty()) all += "; ";
+    all += std::string(verdict_name(finding.kind)) + " " + std::string(finding.rule);
+  }
+  return all.empty() ? "PASS" : all;
+}
+
 class Script {
  public:
   explicit Script(uint32_t num = 8, uint16_t base = 0, const std::string& features = "",
@@ -92,24 +111,7 @@ class Script {
   uint16_t used_index() const { return used_idx_; }
   const std::string& text() const { return text_; }
 
-  // "PASS", or kind and rule of each finding, joined by "; ".
-  std::string verdict() const {
-    Case from;
-    Trace trace;
-    const Status status = parse_case(text_, Strictness::kLenient, from, &trace, nullptr);
-    if (!status.ok()) return status.at("script");
-    Judge judge;
-    Verdicts verdicts;
-    judge.judge(from, trace, verdicts);
-    std::string all;
-    for (const Finding& finding : verdicts.findings) {
-      EXPECT_FALSE(finding.expected.empty());
-      EXPECT_FALSE(finding.actual.empty());
-      if (!all.empty()) all += "; ";
-      all += std::string(verdict_name(finding.kind)) + " " + std::string(finding.rule);
-    }
-    return all.empty() ? "PASS" : all;
-  }
+  std::string verdict() const { return judge_text(text_); }
 
  private:
   uint32_t num_;
