@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from house.shell import JOBS, ROOT, Broken, Done, run
+from house.shell import JOBS, ROOT, Broken, Done, relative, run
 
 
 def bin_dir(preset: str) -> Path:
@@ -31,8 +31,3 @@ def must_build(preset: str, logs: Path, targets: list[str] | None = None) -> Don
         first = match[0].strip()[:200] if match else "no message"
         raise Broken(f"preset {preset} does not build ({first}); see {relative(done.log)}")
     return done
-
-
-def relative(path: Path) -> str:
-    """As it is shown: from the root where it lies below it."""
-    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

@@ -7,9 +7,9 @@ import re
 import shutil
 from pathlib import Path
 
-from house import docs, fuzzing
-from house.build import bin_dir, must_build, relative
-from house.shell import JOBS, ROOT, Broken, Done, run
+from house import docs, fuzzing, store
+from house.build import bin_dir, must_build
+from house.shell import JOBS, ROOT, Broken, Done, ask, relative, run, wait
 from house.stages import Failed
 
 LOGS = ROOT / "build" / "test-logs"
@@ -156,7 +156,7 @@ def fuzz(runs: int) -> str:
         folders = [working] + ([seeds] if target not in TEXT_TARGETS else list(SEED_FOLDERS))
         extra = () if target == fuzzing.CANARY else (f"-runs={runs}",)
         process = fuzzing.launch(target, FUZZ_BOUND, folders, artifacts, log, seed=1, extra=extra)
-        code = process.wait()
+        code = wait(process)
         ran = fuzzing.read_log(target, log.read_text(errors="replace"))
         if not ran.started:
             raise Broken(f"{target} did not start; see {relative(log)}")
@@ -181,20 +181,19 @@ def cases() -> list[Path]:
 
 
 def encode_corpus(into: Path) -> int:
-    """The repository's programs as bytes, one file each; returns how many."""
+    """The repository's programs as bytes, one file each; returns how many. Broken: one is none."""
     into.mkdir(parents=True, exist_ok=True)
     count = 0
     for path in cases():
         name = str(path.relative_to(ROOT)).replace("/", "-").removesuffix(".vq")
+        count += 1
         if (into / name).exists() and (into / name).stat().st_mtime > path.stat().st_mtime:
-            count += 1
             continue
-        done = run([tool(), "encode", str(path)], into / f".{name}.new", limit_s=20)
-        if done.code == 0:
-            done.log.rename(into / name)
-            count += 1
-        else:
-            done.log.unlink()
+        said = ask([tool(), "encode", str(path.relative_to(ROOT))], limit_s=20)
+        if said.code != 0:
+            complaint = (said.err.strip().splitlines() or ["no output"])[-1]
+            raise Broken(f"{complaint}; repair or remove {path.relative_to(ROOT)}")
+        store.write(into / name, said.out)
     return count
 
 

@@ -11,11 +11,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from house import store, tool
-from house.build import relative
+from house import fuzzing, store, tool
+from house.shell import ROOT, relative, run
 
 FINDINGS = store.OUT / "findings"
 UNTRIAGED = FINDINGS / "untriaged"
+KERNEL_PREFIX = "kernel-"  # of the name of a finding that the kernel alone gave
+SCRATCH = ROOT / "build" / "campaign" / "triage"
 DEVICES = ("reference:arrival", "reference:inorder")
 
 _SAYS = (
@@ -44,11 +46,20 @@ class Finding:
     earlier: bool = False  # left by an earlier campaign
     kernel: str = ""  # what the kernel said
 
+    @property
+    def repeat(self) -> str:
+        """The command that shows it again."""
+        tool_path = "build/dev/bin/vassay run --device"
+        if self.path.suffix == ".vq":
+            return f"{tool_path} {self.device} {relative(self.path)}"
+        return f"{relative(fuzzing.bin_dir('libfuzzer') / self.target)} {relative(self.path)}"
+
     def as_json(self) -> dict[str, object]:
         return {
             "rule": self.rule, "case": relative(self.path), "target": self.target,
             "device": self.device, "verdict": self.verdict, "summary": self.summary,
             "minimized": self.minimized, "earlier": self.earlier, "kernel": self.kernel or None,
+            "repeat": self.repeat,
         }  # fmt: skip
 
 
@@ -75,22 +86,22 @@ def _reproduce(path: Path) -> tool.Judged | None:
     return None
 
 
-def _minimized(text: str, rule: str, device: str, scratch: Path) -> str | None:
+def _minimized(text: str, rule: str, device: str, name: str) -> str | None:
+    scratch = SCRATCH / f"{name}.vq"
     store.write(scratch, text)
     arguments = ["minimize", "--rule", rule, "--device", device, str(scratch)]
-    smaller = tool.text_of(arguments, limit_s=60)
-    scratch.unlink()
-    return smaller or None
+    return tool.text_of(arguments, limit_s=60) or None
 
 
 def triage(raw: Path, target: str, log_text: str) -> Finding:
     """Files one input under its rule; `raw` is gone when the finding is whole."""
     data = raw.read_bytes()
-    said = _reproduce(raw)
+    # What another kind of target stopped at says nothing as a program.
+    said = _reproduce(raw) if fuzzing.judges_programs(target) else None
     text = tool.text_of(["decode", str(raw)]) if said else None
     if said is None or text is None or not said.rule:
         return _as_input(raw, data, target, log_text)
-    smaller = _minimized(text, said.rule, said.device, UNTRIAGED / f"{raw.name}.vq")
+    smaller = _minimized(text, said.rule, said.device, raw.name)
     for program in filter(None, (smaller, text)):
         name = digest(program.encode())
         path = FINDINGS / said.rule / f"{name}.vq"
@@ -123,18 +134,33 @@ def _as_input(raw: Path, data: bytes, target: str, log_text: str) -> Finding:
 
 
 def left_behind() -> tuple[list[Path], list[Path]]:
-    """What is on disk: programs with a rule, and inputs that nobody has judged."""
-    filed: list[Path] = []
-    raw: list[Path] = []
-    if FINDINGS.is_dir():
-        for path in sorted(FINDINGS.rglob("*")):
-            if not path.is_file() or path.name.startswith("."):
-                continue
-            if UNTRIAGED in path.parents:
-                raw.append(path)
-            elif path.suffix not in (".trace", ".log"):
-                filed.append(path)
-    return filed, raw
+    """What is on disk: findings, and inputs that nobody has judged."""
+    filed = [
+        path for path in sorted(FINDINGS.glob("*/*"))
+        if UNTRIAGED != path.parent and path.suffix not in (".trace", ".log")
+        and path.is_file() and not path.name.startswith(".")
+    ]  # fmt: skip
+    folders = sorted(UNTRIAGED.iterdir()) if UNTRIAGED.is_dir() else []
+    return filed, [path for folder in folders for path in fuzzing.written(folder)]
+
+
+def _ask_target(target: str, path: Path) -> tuple[bool, str]:
+    """Whether the target still stops at an input, and its last words."""
+    binary = fuzzing.bin_dir("libfuzzer") / target
+    if not binary.is_file():
+        return True, f"there is no target {target} any more"
+    done = run([str(binary), "-timeout=20", str(path)], SCRATCH / "again.log", limit_s=60)
+    return done.code != 0, done.text
+
+
+def judge_left(raw: Path) -> Finding | None:
+    """An input that an earlier campaign did not come to judge; None: nothing stops at it now."""
+    target = raw.parent.name
+    stops, text = _ask_target(target, raw)
+    if stops:
+        return triage(raw, target, text)
+    raw.unlink()
+    return None
 
 
 def recheck(path: Path) -> Finding | None:
@@ -142,10 +168,18 @@ def recheck(path: Path) -> Finding | None:
     rule = path.parent.name
     if path.suffix != ".vq":
         target = path.suffix[1:]
-        summary = "an earlier campaign's input; run the target on it"
-        return Finding(
-            rule, path.stem, path, target, target, "ROBUSTNESS", summary, False, earlier=True
-        )
+        stops, text = _ask_target(target, path)
+        sentence = from_log(text)[1]
+        again = Finding(rule, path.stem, path, target, target, "ROBUSTNESS", sentence, False)
+        again.earlier = True
+        return again if stops else None
+    if path.name.startswith(KERNEL_PREFIX):
+        # Of the kernel alone: it is replayed there like all findings, and judged then.
+        log = path.with_suffix(".log")
+        words = (log.read_text().splitlines() if log.is_file() else []) or ["FAIL: not said"]
+        verdict, _, sentence = words[0].partition(" ")
+        sentence = sentence.partition(": ")[2]
+        return Finding(rule, path.stem, path, "", "kernel", verdict, sentence, False, earlier=True)
     said = _reproduce(path)
     if said is None:
         return None

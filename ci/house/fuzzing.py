@@ -18,21 +18,38 @@ from house.shell import ROOT, Broken, start
 CANARY = "canary"
 EMPTY = "empty"  # what ci/bench holds the others against
 MAX_LEN = 1024  # bytes: some 100 operations
-_MARKER = b"LLVMFuzzerTestOneInput"
+_DEFINES = re.compile(r"LLVMFuzzerTestOneInput\([^;]*\{$", re.M)
+
+
+def written_targets() -> list[str]:
+    """Names of the targets that a campaign runs, as their sources say."""
+    sources = (ROOT / "fuzzers").glob("*.cc")
+    names = (path.stem for path in sources if _DEFINES.search(_source(path.stem)))
+    return sorted(name for name in names if name not in (CANARY, EMPTY))
 
 
 def targets(preset: str = "libfuzzer") -> list[str]:
-    """Names of all targets as built, the canary among them."""
-    folder = bin_dir(preset)
-    found = sorted(
-        path.name
-        for path in (folder.iterdir() if folder.is_dir() else ())
-        if path.is_file() and path.name != EMPTY and (ROOT / "fuzzers" / f"{path.name}.cc").exists()
-        and _MARKER in path.read_bytes()
-    )  # fmt: skip
-    if CANARY not in found:
-        raise Broken(f"preset {preset} built no target named {CANARY}")
-    return found
+    """All targets, the canary among them; Broken where a preset did not build one."""
+    names = [*written_targets(), CANARY]
+    for name in names:
+        if not (bin_dir(preset) / name).is_file():
+            raise Broken(f"preset {preset} built no target named {name}")
+    return names
+
+
+def _source(target: str) -> str:
+    path = ROOT / "fuzzers" / f"{target}.cc"
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def judges_programs(target: str) -> bool:
+    """Whether a target runs its input as a Program and judges it, as the tool does."""
+    return '"fuzz_run.h"' in _source(target)
+
+
+def takes_programs(target: str) -> bool:
+    """Whether a target's input is the byte form of a Program; its source says what it decodes."""
+    return judges_programs(target) or '"prog/decode.h"' in _source(target)
 
 
 @dataclass
@@ -66,6 +83,7 @@ class Run:
         self.started = self.started or other.started
 
 
+_ARTIFACT = re.compile(r"(\d+-)?(crash|timeout|oom|leak)-")
 _STATUS = re.compile(r"^#(\d+)\s+\w+\s+.*?cov: (\d+) ft: (\d+) corp: (\d+)/", re.M)
 _EDGES = re.compile(r"INFO: Loaded \d+ modules\s+\((\d+) ")
 _EXECUTED = re.compile(r"stat::number_of_executed_units:\s*(\d+)")
@@ -89,6 +107,13 @@ def read_log(target: str, text: str) -> Run:
     return run
 
 
+def read_end(log: Path) -> str:
+    """The last lines of a log that may be long; enough for a progress display."""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 4096))
+        return file.read().decode(errors="replace")
+
+
 def launch(
     target: str,
     seconds: float,
@@ -97,23 +122,25 @@ def launch(
     log: Path,
     seed: int,
     extra: tuple[str, ...] = (),
+    prefix: str = "",
 ) -> subprocess.Popen[bytes]:
-    """Starts a target; new inputs go to the first folder of `corpus`."""
+    """Starts a target; new inputs go to the first folder of `corpus`, what it stops at to
+    `artifacts`, under a name that begins with `prefix`."""
     artifacts.mkdir(parents=True, exist_ok=True)
     for folder in corpus:
         folder.mkdir(parents=True, exist_ok=True)
     command = [
         str(bin_dir("libfuzzer") / target), f"-max_total_time={max(1, round(seconds))}",
         f"-max_len={MAX_LEN}", "-timeout=20", "-rss_limit_mb=2048", "-print_final_stats=1",
-        f"-artifact_prefix={artifacts}/", f"-seed={seed}", *extra, *map(str, corpus),
+        "-report_slow_units=20",  # as the timeout: what is merely slow leaves no input
+        f"-artifact_prefix={artifacts}/{prefix}", f"-seed={seed}", *extra, *map(str, corpus),
     ]  # fmt: skip
     # libFuzzer turns SIGTERM into an orderly end; handle_abort lets it write the input.
     return start(command, log, {"ASAN_OPTIONS": "handle_abort=1:detect_leaks=1"})
 
 
 def written(artifacts: Path) -> list[Path]:
-    """Inputs that a run left; slow units are a remark, not a finding."""
+    """Inputs that a run left."""
     if not artifacts.is_dir():
         return []
-    kinds = ("crash-", "timeout-", "oom-", "leak-")
-    return sorted(path for path in artifacts.iterdir() if path.name.startswith(kinds))
+    return sorted(path for path in artifacts.iterdir() if _ARTIFACT.match(path.name))

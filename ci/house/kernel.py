@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 import tomllib
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from house import store, tool
-from house.build import relative
-from house.shell import ROOT, Broken
+from house.findings import KERNEL_PREFIX
+from house.shell import ROOT, Broken, relative, run
 
 DEVICE = "kernel"
+QEMU = "qemu-system-x86_64"
 # Programs replayed in one campaign, and how long that may take; the report says what was left out.
 MAX_PROGRAMS = 400
 LIMIT_S = 150.0
-# What a fuzz input may execute (prog/program.h). As text a program may run 2^20 operations, which
-# takes the guest longer than it is given; what lies between the two was never run by the fuzzer.
-MAX_OPERATIONS = 4096
+# What a replayed program may execute. An operation takes some 3 ms in an emulated guest, so that
+# one with thousands, which mutation makes with `repeat`, takes longer than the tool waits for it.
+MAX_OPERATIONS = 1000
 
 
 @dataclass
@@ -40,6 +43,17 @@ class Said:
     @property
     def executed(self) -> int:
         return sum(bool(program["executed"]) for program in self.programs)
+
+    def add(self, path: Path, judged: tool.Judged) -> None:
+        self.version = self.version or judged.version
+        self.verdicts[judged.verdict] += 1
+        note = judged.reason
+        if judged.said:
+            note = f"expected {judged.said[0].expected}; {judged.said[0].actual}"
+        self.programs.append({
+            "case": relative(path), "verdict": judged.verdict, "rule": judged.rule or None,
+            "note": note or None, "executed": judged.executed,
+        })  # fmt: skip
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -72,7 +86,7 @@ def is_shaped(path: Path, foreign: frozenset[str]) -> bool:
 
 
 def is_short(path: Path) -> bool:
-    """Executes no more operations than a fuzz input may."""
+    """Ends in the guest within the time that it is given."""
     count, times = 0, 1
     for name, operand in _operations(path):
         if name == "repeat":
@@ -124,42 +138,48 @@ def listed_rules() -> frozenset[str]:
     return frozenset(str(entry.get("rule", "")) for entry in entries)
 
 
-def replay(programs: list[Path], log: Path, said: Said) -> list[tool.Judged]:
-    """Runs them in one guest and fills `said`; returns those that broke a rule not listed."""
+def prepare(log: Path) -> None:
+    """Broken at once where no guest can be had, and not at the end of a night of fuzzing."""
+    if shutil.which(QEMU) is None:
+        raise Broken(f"no guest: {QEMU} is not installed; run: apt-get install qemu-system-x86")
+    done = run([str(ROOT / "ci" / "guest-image")], log)
+    if done.code != 0:
+        raise Broken(f"no guest: {done.tail(1)}")
+
+
+def replay(programs: list[Path], log: Path, said: Said) -> Iterator[tuple[tool.Judged, bool]]:
+    """Runs them in one guest and fills `said`; each as it is known, and whether it is a finding:
+    a rule broken that is not listed. Broken where the guest could not do it."""
+    if not programs:
+        raise Broken("there is no program to replay on the kernel")
     began = time.monotonic()
     listed = listed_rules()
-    bad: list[tool.Judged] = []
     answers = tool.batch(programs, DEVICE, log)
     try:
         for path, judged in zip(programs, answers, strict=False):
-            said.version = said.version or judged.version
-            said.verdicts[judged.verdict] += 1
-            note = judged.reason
-            if judged.said:
-                note = f"expected {judged.said[0].expected}; {judged.said[0].actual}"
-            said.programs.append({
-                "case": relative(path), "verdict": judged.verdict, "rule": judged.rule or None,
-                "note": note or None, "executed": judged.executed,
-            })  # fmt: skip
-            if judged.bad and judged.rule not in listed:
-                bad.append(judged)
+            said.add(path, judged)
             said.seconds = time.monotonic() - began
+            if judged.verdict == "BROKEN":
+                raise Broken(f"no guest: {judged.reason}")
+            yield judged, judged.bad and judged.rule not in listed
             if said.seconds > LIMIT_S:
                 break
+        else:
+            if said.replayed < len(programs):
+                words = log.read_text(errors="replace").strip().splitlines() or ["no word"]
+                raise Broken(f"vassay ended after {said.replayed} of {len(programs)} programs "
+                             f"on the kernel: {words[-1]}")  # fmt: skip
     finally:
         answers.close()
-    if not said.programs or said.verdicts["BROKEN"] == len(said.programs):
-        text = log.read_text(errors="replace").strip() if log.exists() else ""
-        why = str(said.programs[0]["note"]) if said.programs else text.splitlines()[-1:]
-        raise Broken(f"no guest: {why if isinstance(why, str) else (why or ['no word'])[0]}")
-    return bad
+    if said.shaped and not said.executed:
+        raise Broken(f"the kernel executed none of {said.replayed} programs")
 
 
 def keep(judged: tool.Judged, root: Path) -> Path:
     """A rule broken on the kernel, filed like any finding."""
     source = Path(judged.case) if Path(judged.case).is_absolute() else ROOT / judged.case
     folder = root / (judged.rule or "no-rule")
-    path = folder / f"kernel-{source.stem}.vq"
+    path = folder / f"{KERNEL_PREFIX}{source.stem.removeprefix(KERNEL_PREFIX)}.vq"
     store.write(path.with_suffix(".trace"), judged.trace)
     store.write(path.with_suffix(".log"), "".join(
         f"{item.verdict} {item.rule}: expected {item.expected}; {item.actual}\n"

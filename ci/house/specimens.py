@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from house import tool
-from house.build import bin_dir, relative
-from house.shell import ROOT, Broken, Done, run
+from house.build import bin_dir
+from house.shell import ROOT, Broken, Done, relative, run
 
 FOLDER = ROOT / "fuzzers" / "specimens"
 BUILD = ROOT / "build" / "specimens"

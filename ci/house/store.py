@@ -2,24 +2,64 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
 import json
 import os
+import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from house.shell import ROOT, Broken
+from house.shell import ROOT, Broken, relative
 
 OUT = ROOT / "out"
+# Below this much free space a campaign does not begin, or comes to its end: what it has found by
+# then can still be written.
+ROOM_MB = {"begin": 64, "go on": 16}
+
+
+def explain(error: OSError) -> str:
+    """The cause as one sentence with the file; what to do about the usual ones."""
+    remedy = {
+        errno.ENOSPC: "; make room there", errno.EDQUOT: "; make room there",
+        errno.EROFS: "; make it writable", errno.EACCES: "; make it accessible",
+    }.get(error.errno or 0, "")  # fmt: skip
+    where = f": {relative(Path(error.filename))}" if error.filename else ""
+    return f"{error.strerror or error}{where}{remedy}"
+
+
+def must_have_room(to: str) -> None:
+    """Raises Broken where results, build or temporary files have too little space `to` do it."""
+    for folder in (OUT, ROOT / "build", Path(tempfile.gettempdir())):
+        folder.mkdir(parents=True, exist_ok=True)
+        free = os.statvfs(folder)
+        megabytes = free.f_bavail * free.f_frsize >> 20
+        if megabytes < ROOM_MB[to]:
+            raise Broken(
+                f"no space to {to}: {megabytes} MB are free in {relative(folder)}, "
+                f"and {ROOM_MB[to]} are wanted; make room there"
+            )
 
 
 def write(path: Path, data: str | bytes) -> None:
     """Writes all of `path` or nothing of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.new")
-    scratch.write_bytes(data.encode() if isinstance(data, str) else data)
-    os.replace(scratch, path)
+    try:
+        scratch.write_bytes(data.encode() if isinstance(data, str) else data)
+        os.replace(scratch, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            scratch.unlink()
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def sweep() -> None:
+    """Removes what writers that were killed have left half done; call it under the lock."""
+    for scratch in OUT.rglob(".*.new"):
+        scratch.unlink()
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -41,7 +81,9 @@ class Lock:
         except BlockingIOError:
             self.file.seek(0)
             owner = self.file.read()
-            raise Broken(f"another one runs in this checkout (process {owner})") from None
+            raise Broken(
+                f"another one runs in this checkout (process {owner}); wait for it or end it"
+            ) from None
         self.file.truncate(0)
         self.file.write(str(os.getpid()))
         self.file.flush()

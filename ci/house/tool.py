@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from house.build import bin_dir
-from house.shell import ROOT, Broken
+from house.shell import Broken, ask, end, spawn
 
 BAD = ("FAIL", "ROBUSTNESS")
 _VERSION = re.compile(r'^trace .*? version=(?:"([^"]*)"|(\S+))', re.M)
@@ -91,37 +91,29 @@ def judged(case: dict[str, Any], device: str) -> Judged:
 
 
 def run(paths: list[Path], device: str, limit_s: float = 60.0) -> list[Judged]:
-    """`vassay run --json` on a few cases."""
+    """`vassay run --json` on a few cases; one result for each, BROKEN where there is none."""
     return run_with(vassay(), list(map(str, paths)), device, limit_s)
 
 
 def run_with(binary: str, cases: list[str], device: str, limit_s: float) -> list[Judged]:
     """The same with another build of the tool; `cases` as it takes them."""
-    command = [binary, "run", "--json", "--device", device, *cases]
+    said = ask([binary, "run", "--json", "--device", device, *cases], limit_s)
+    complaint = (said.err.strip().splitlines() or ["no output"])[-1]
+    if said.code in (124, 2):  # slow, or a case that cannot be read: `PATH:LINE:COL: what`
+        return [Judged(" ".join(cases), device, "", "BROKEN", complaint)]
     try:
-        done = subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, timeout=limit_s, check=False
-        )
-        return [judged(case, device) for case in json.loads(done.stdout)["results"]]
-    except subprocess.TimeoutExpired:
-        return []
-    except FileNotFoundError as error:
-        raise Broken(f"{command[0]} is not built") from error
+        return [judged(case, device) for case in json.loads(said.out)["results"]]
     except (ValueError, KeyError) as error:
-        complaint = (done.stderr.strip().splitlines() or ["no output"])[-1]
         raise Broken(f"vassay run on {device}: {complaint}") from error
 
 
 def text_of(arguments: list[str], limit_s: float = 60.0) -> str | None:
     """Standard output of a command that ended well, else None."""
+    said = ask([vassay(), *arguments], limit_s)
     try:
-        done = subprocess.run(
-            [vassay(), *arguments], cwd=ROOT, capture_output=True, text=True, timeout=limit_s,
-            check=False,
-        )  # fmt: skip
-    except (subprocess.TimeoutExpired, UnicodeDecodeError):
+        return said.out.decode() if said.code == 0 else None
+    except UnicodeDecodeError:
         return None
-    return done.stdout if done.returncode == 0 else None
 
 
 def batch(paths: list[Path], device: str, log: Path) -> Iterator[Judged]:
@@ -129,19 +121,18 @@ def batch(paths: list[Path], device: str, log: Path) -> Iterator[Judged]:
 
     Ends early if the process does; close the iterator to end the process.
     """
-    command = [vassay(), "run", "--batch", "--device", device]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as complaints:
-        process = subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints,
-            text=True, start_new_session=True,
+        process = spawn(
+            [vassay(), "run", "--batch", "--device", device], subprocess.PIPE, complaints,
+            stdin=subprocess.PIPE,
         )  # fmt: skip
     assert process.stdin is not None and process.stdout is not None
     try:
         for path in paths:
             # One at a time: what a device did before it died is then known.
             try:
-                process.stdin.write(f"{path}\n")
+                process.stdin.write(f"{path}\n".encode())
                 process.stdin.flush()
             except BrokenPipeError:
                 return
@@ -150,12 +141,4 @@ def batch(paths: list[Path], device: str, log: Path) -> Iterator[Judged]:
                 return
             yield judged(json.loads(line), device)
     finally:
-        try:
-            process.stdin.close()
-        except BrokenPipeError:
-            pass  # it has ended already
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process)
