@@ -213,12 +213,20 @@ def test_one_writer_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             pass
 
 
+def is_gone(process: int) -> bool:
+    """Whether a process that was ended is gone, within the time that a busy machine takes."""
+    status = Path("/proc") / str(process) / "status"
+    for _ in range(100):
+        if not status.exists() or "zombie" in status.read_text():
+            return True
+        time.sleep(0.1)
+    return False
+
+
 def test_a_limit_ends_what_a_process_started(tmp_path: Path) -> None:
-    done = run(["bash", "-c", "sleep 987 & echo $!; wait"], tmp_path / "log", limit_s=0.5)
+    done = run(["bash", "-c", "sleep 987 & echo $!; wait"], tmp_path / "log", limit_s=1.0)
     assert done.code == 124
-    child = done.text.strip()
-    status = Path("/proc") / child / "status"
-    assert not status.exists() or "zombie" in status.read_text()
+    assert is_gone(int(done.text))
 
 
 def test_a_killed_parent_takes_its_children_along(tmp_path: Path) -> None:
@@ -231,12 +239,7 @@ def test_a_killed_parent_takes_its_children_along(tmp_path: Path) -> None:
     killed = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
     )
-    status = Path("/proc") / killed.stdout.strip() / "status"
-    for _ in range(50):
-        if not status.exists() or "zombie" in status.read_text():
-            return
-        time.sleep(0.1)
-    raise AssertionError("the child is still there")
+    assert is_gone(int(killed.stdout))
 
 
 def test_the_page_is_made_from_the_report(
