@@ -16,6 +16,7 @@
 #include "oracle/report.h"
 #include "oracle/rules/conservation.h"
 #include "oracle/rules/containment.h"
+#include "oracle/rules/dirty.h"
 #include "oracle/rules/expectations.h"
 #include "oracle/rules/lifecycle.h"
 #include "oracle/rules/notifications.h"
@@ -52,7 +53,7 @@ class Judge::Impl {
   void ring_event(Context& context, const Event& event, size_t number);
   void backend_event(Context& context, const Event& event);
   void receive_event(Context& context, const Event& event, uint32_t number);
-  void control_event(Context& context, const Event& event);
+  void control_event(Context& context, const Event& event, uint32_t number);
   void idle(Context& context);
   void check_observable(const Case& from, const Trace& trace);
   std::string_view rule_of(const Case* from);
@@ -64,6 +65,7 @@ class Judge::Impl {
   oracle::NotificationRules notifications_;
   oracle::WireRules wire_;
   oracle::ReceiveRules receive_;
+  oracle::DirtyRules dirty_;
   oracle::RobustnessRules robustness_;
   oracle::Expectations expectations_;
   std::set<std::string, std::less<>> foreign_ids_;  // rules that cases name and the judge does not
@@ -99,6 +101,7 @@ void Judge::Impl::judge(const Program& program, const Case* from, const Trace& t
   notifications_.begin();
   wire_.begin();
   receive_.begin();
+  dirty_.begin();
   robustness_.begin();
   expectations_.begin(from, rule_of(from));
   ended_ = false;
@@ -146,11 +149,12 @@ void Judge::Impl::judge_event(Context& context, const Trace& trace, size_t numbe
       break;
     case EventKind::kBegin:
     case EventKind::kDone:
-      control_event(context, event);
+      control_event(context, event, static_cast<uint32_t>(number));
       break;
     case EventKind::kWrite:
     case EventKind::kInjected:
     case EventKind::kReceived:
+    case EventKind::kDirty:
       receive_event(context, event, static_cast<uint32_t>(number));
       break;
     case EventKind::kSteps:
@@ -180,7 +184,6 @@ void Judge::Impl::judge_event(Context& context, const Trace& trace, size_t numbe
       robustness_.ending(context, event);
       break;
     case EventKind::kNone:
-    case EventKind::kDirty:
       break;
   }
 }
@@ -208,6 +211,8 @@ void Judge::Impl::driver_event(Context&, const Event& event) {
 }
 
 void Judge::Impl::ring_event(Context& context, const Event& event, size_t number) {
+  const bool store = event.kind != EventKind::kCall && event.kind != EventKind::kError;
+  if (store && dirty_.keeps_log()) dirty_.ring_store(context, event);
   switch (event.kind) {
     case EventKind::kUsed:
       oracle::check_activity(context, event, "a used entry");
@@ -272,11 +277,15 @@ void Judge::Impl::receive_event(Context& context, const Event& event, uint32_t n
     case EventKind::kWrite:
       oracle::check_write(context, event);
       receive_.write(context, event);
+      dirty_.write(context, event);
       model_.on_device_write(event.arg[0], event.arg[1]);
       break;
     case EventKind::kInjected:
       model_.on_injected();
       receive_.injected(context, event, number);
+      break;
+    case EventKind::kDirty:
+      dirty_.marked(event);
       break;
     default:
       receive_.received(context, event);
@@ -284,13 +293,16 @@ void Judge::Impl::receive_event(Context& context, const Event& event, uint32_t n
   }
 }
 
-void Judge::Impl::control_event(Context& context, const Event& event) {
+void Judge::Impl::control_event(Context& context, const Event& event, uint32_t number) {
   if (event.kind == EventKind::kBegin) {
     model_.on_begin(event);
+    dirty_.call_begins(model_.newest_call());
     return;
   }
-  if (const Op* op = model_.returning()) oracle::check_return(context, *op, event);
+  const Op* op = model_.returning();
+  if (op != nullptr) oracle::check_return(context, *op, event);
   model_.on_done(event);
+  if (op != nullptr) dirty_.call_returns(context, *op, event.arg[0] == 0, number);
 }
 
 void Judge::Impl::idle(Context& context) {
@@ -298,6 +310,7 @@ void Judge::Impl::idle(Context& context) {
   notifications_.idle(context);
   wire_.idle(context);
   receive_.idle(context);
+  dirty_.idle(context);
   oracle::settle_stops(model_);
   model_.settle();
 }

@@ -181,6 +181,8 @@ class Model {
 
   // ---- the control plane
   void on_begin(const Event& event);
+  // The call that began last. One is pending.
+  Opcode newest_call() const { return calls_.back().op->code; }
   // The call that returns next; nullptr if none is pending.
   const Op* returning() const { return calls_.empty() ? nullptr : calls_.front().op; }
   void on_done(const Event& event);

@@ -13,6 +13,8 @@ namespace {
 // are known by name.
 constexpr uint32_t kRing = kAllDuties & ~(kBufferKept | kNamed);
 constexpr uint32_t kByName = kAllDuties & ~kBufferKept;
+// The log is to be complete whatever the driver does, as long as it is known where it is.
+constexpr uint32_t kLogged = kStableRing | kApart | kKnown | kOwnAreaOnly | kMapped;
 constexpr uint32_t kSafety = kNoDuties;
 
 constexpr std::array<RuleRow, kRules> kRows = {{
@@ -88,6 +90,11 @@ constexpr std::array<RuleRow, kRules> kRows = {{
     {Rule::kLif10, "LIF-10", 0, kRing},
     {Rule::kLif18, "LIF-18", 0, kSafety},
     {Rule::kLif19, "LIF-19", 0, kSafety},
+    {Rule::kLog01, "LOG-01", kDirtyPages | kMemory, kLogged},
+    {Rule::kLog02, "LOG-02", kDirtyPages, kLogged},
+    {Rule::kLog04, "LOG-04", kDirtyPages | kMemory, kLogged},
+    {Rule::kLog08, "LOG-08", kDirtyPages | kMemory, kLogged},
+    {Rule::kLog12, "LOG-12", kDirtyPages | kMemory | kEveryStore, kLogged},
     {Rule::kKrn09, "KRN-09", 0, kRing},
     {Rule::kSaf01, "SAF-01", kAllocations, kSafety},
     {Rule::kSaf02, "SAF-02", 0, kSafety},

@@ -1,0 +1,211 @@
+#include "oracle/rules/dirty.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "oracle/rules/buffers.h"
+#include "prog/layout.h"
+
+namespace va::oracle {
+namespace {
+
+constexpr uint64_t kFirstPage = kArenaGpa / kPageSize;
+static_assert(kArenaSize / kPageSize == 64, "an arena's pages are a word");
+
+enum : size_t { kPage, kFurtherPage, kEarlierBuffer, kUsedRing };
+
+bool changes_log(Opcode code) {
+  switch (code) {
+    case Opcode::kVring:
+    case Opcode::kSetFeatures:
+    case Opcode::kSetLogBase:
+    case Opcode::kSetVringAddr:
+    case Opcode::kResetOwner:
+    case Opcode::kRelease:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool in_log(uint64_t page) {
+  return page / 8 < kLogSize;
+}
+
+}  // namespace
+
+// ---- pages -----------------------------------------------------------------------------------
+
+void DirtyRules::Pages::clear() {
+  arena_ = 0;
+  others_.clear();
+}
+
+void DirtyRules::Pages::add(uint64_t page) {
+  if (page - kFirstPage < 64) {
+    arena_ |= uint64_t{1} << (page - kFirstPage);
+  } else if (!has(page)) {
+    others_.push_back(page);
+  }
+}
+
+bool DirtyRules::Pages::has(uint64_t page) const {
+  if (page - kFirstPage < 64) return (arena_ >> (page - kFirstPage) & 1) != 0;
+  return std::find(others_.begin(), others_.end(), page) != others_.end();
+}
+
+bool DirtyRules::Pages::first_beyond(const Pages& than, uint64_t& page) const {
+  const uint64_t beyond = arena_ & ~than.arena_;
+  if (beyond != 0) {
+    page = kFirstPage + static_cast<uint64_t>(std::countr_zero(beyond));
+    return true;
+  }
+  for (const uint64_t each : others_) {
+    page = each;
+    if (!than.has(each)) return true;
+  }
+  return false;
+}
+
+// ---- what is demanded ------------------------------------------------------------------------
+
+void DirtyRules::begin() {
+  changing_ = 0;
+  changed_ = false;
+  if (!touched_) return;
+  touched_ = has_base_ = false;
+  logs_since_ = 0;
+  rings_ = {};
+  end_interval();
+}
+
+void DirtyRules::end_interval() {
+  for (Demand& each : demands_) each.pages.clear();
+  stored_.clear();
+  marked_.clear();
+  changed_ = changing_ != 0;
+}
+
+void DirtyRules::call_begins(Opcode code) {
+  if (!changes_log(code)) return;
+  ++changing_;
+  changed_ = true;
+}
+
+void DirtyRules::call_returns(Context& context, const Op& op, bool ok, uint32_t number) {
+  if (!changes_log(op.code)) return;
+  if (changing_ != 0) --changing_;
+  const bool acked = (context.model.acked_features() & kBitLogAll) != 0;
+  if (acked != (logs_since_ != 0)) logs_since_ = acked ? number + 1 : 0;
+  if (!ok) return;
+  touched_ = touched_ || acked || op.code == Opcode::kSetLogBase || op.arg[4] != 0;
+  RingLog& ring = rings_[op.queue % kQueues];
+  switch (op.code) {
+    case Opcode::kVring:
+      ring = {acked, context.model.queue(op.queue).ring.used};
+      has_base_ = has_base_ || acked;
+      break;
+    case Opcode::kSetLogBase:
+      has_base_ = log_base(op.arg[0]) == kLogUser;
+      break;
+    case Opcode::kSetVringAddr:
+      ring = {(op.arg[4] & 1) != 0, op.arg[3]};
+      break;
+    case Opcode::kResetOwner:
+    case Opcode::kRelease:
+      has_base_ = false;
+      rings_ = {};
+      break;
+    default:
+      break;
+  }
+}
+
+bool DirtyRules::demands(Context& context) const {
+  if (logs_since_ == 0 || !has_base_ || changing_ != 0) return false;
+  return !changed_ || context.report.sees(kEveryStore);
+}
+
+void DirtyRules::demand(Demand& demand, uint64_t page, Queue queue, uint32_t op) {
+  if (!in_log(page)) return;
+  demand.pages.add(page);
+  demand.queue = queue;
+  demand.op = op;
+}
+
+// ---- stores ----------------------------------------------------------------------------------
+
+void DirtyRules::write(Context& context, const Event& event) {
+  if (!has_base_) return;
+  const bool demanded = demands(context);
+  uint64_t gpa = event.arg[0];
+  bool further = false;
+  for (uint64_t left = event.arg[1]; left != 0;) {
+    BufferPlace place = find_open_buffer(context.model, gpa);
+    if (place.request == nullptr) place = find_used_buffer(context.model, gpa);
+    if (place.request == nullptr) return;
+    const Request& r = *place.request;
+    const uint64_t n = std::min(left, place.len);
+    const bool earlier = r.submitted && r.submitted_at < logs_since_;
+    for (uint64_t page = gpa / kPageSize; page <= (gpa + n - 1) / kPageSize; ++page) {
+      if (logs_since_ != 0) stored_.add(page);
+      const size_t kind = earlier ? kEarlierBuffer : further ? kFurtherPage : kPage;
+      if (demanded) demand(demands_[kind], page, r.queue, event.op);
+      further = true;
+    }
+    gpa += n;
+    left -= n;
+  }
+}
+
+void DirtyRules::ring_store(Context& context, const Event& event) {
+  const RingLog& ring = rings_[event.queue % kQueues];
+  if (!ring.on || !has_base_) return;
+  uint64_t offset = 4 + uint64_t{8} * event.arg[0];
+  uint64_t len = 8;
+  if (event.kind != EventKind::kUsed) {
+    const uint64_t behind = 4 + uint64_t{8} * context.model.queue(event.queue).num;
+    offset = event.kind == EventKind::kUsedIdx     ? 2
+             : event.kind == EventKind::kUsedFlags ? 0
+                                                   : behind;
+    len = 2;
+  }
+  const uint64_t gpa = ring.gpa + offset;
+  const bool demanded = demands(context);
+  for (uint64_t page = gpa / kPageSize; page <= (gpa + len - 1) / kPageSize; ++page) {
+    stored_.add(page);
+    if (demanded) demand(demands_[kUsedRing], page, event.queue, event.op);
+  }
+}
+
+void DirtyRules::marked(const Event& event) {
+  touched_ = true;
+  marked_.add(event.arg[0]);
+}
+
+// ---- the end of an interval ------------------------------------------------------------------
+
+void DirtyRules::idle(Context& context) {
+  if (!touched_) return;
+  constexpr std::array<Rule, 4> kRulesOf = {Rule::kLog01, Rule::kLog04, Rule::kLog08, Rule::kLog02};
+  constexpr std::array<const char*, 4> kWhat = {"a buffer", "a buffer, behind its first page",
+                                                "a buffer given before LOG_ALL", "a used ring"};
+  uint64_t page = 0;
+  for (size_t kind = 0; kind < demands_.size(); ++kind) {
+    const Demand& each = demands_[kind];
+    if (!each.pages.first_beyond(marked_, page)) continue;
+    if (Finding* f = context.report.open(kRulesOf[kind], VerdictKind::kFail, each.queue, each.op)) {
+      f->expected = "page " + hex16(page) + " is marked: " + kWhat[kind] + " was written there";
+      f->actual = "it is clean";
+    }
+  }
+  if (!changed_ && marked_.first_beyond(stored_, page)) {
+    if (Finding* f = context.report.open(Rule::kLog12, VerdictKind::kNonStrict, kTx, context.op)) {
+      f->expected = "pages are marked that were written while they are logged";
+      f->actual = "page " + hex16(page) + " is marked";
+    }
+  }
+  end_interval();
+}
+
+}  // namespace va::oracle
