@@ -297,6 +297,9 @@ LinuxPort::Prepared LinuxPort::prepare_backend(const Op& op) {
     case BackendKind::kNotSocket:
       number = not_event_.get();
       break;
+    case BackendKind::kGone:
+      number = detached_tap_.get();
+      break;
   }
   if (next != nullptr) number = next->fd.get();
   queue.next = next;

@@ -38,7 +38,8 @@ LinuxPort::LinuxPort(Peer& peer)
     : peer_(peer),
       arena_(map_arena()),
       observer_(arena_),
-      not_event_(::open("/dev/null", O_RDWR | O_CLOEXEC)) {}
+      not_event_(::open("/dev/null", O_RDWR | O_CLOEXEC)),
+      detached_tap_(::open("/dev/net/tun", O_RDWR | O_CLOEXEC)) {}
 
 // ---- life ------------------------------------------------------------------------------------
 

@@ -124,6 +124,7 @@ class LinuxPort : public Port {
 
   Fd device_;
   Fd not_event_;       // /dev/null: a file that is neither an eventfd nor a socket
+  Fd detached_tap_;    // /dev/net/tun without an interface
   bool open_ = false;  // as the Program sees it
   uint64_t acked_features_ = 0;
   SetupState setup_;

@@ -178,6 +178,8 @@ ReferencePort::CallResult ReferencePort::set_backend(const Op& op, Caller caller
     case BackendKind::kSync:
       next.reset(PeerKind::kSynchronous, header_len);
       break;
+    case BackendKind::kGone:
+      return {net_.set_backend(caller, index, {0, &next, true}), 0};
     case BackendKind::kBadFd:
     case BackendKind::kNotSocket:
     default:

@@ -65,6 +65,8 @@ struct EventFd {
 struct BackendFd {
   int error = 0;               // a negative errno if it is not a backend
   Backend* backend = nullptr;  // nullptr: -1 was given
+  bool gone = false;           // a backend by its kind, but there is nothing behind it (a tap whose
+                               // interface was taken away)
 };
 
 class Net {
@@ -151,7 +153,8 @@ class Net {
   bool region_accessible(const Region& region) const;
   bool log_accessible(const Virtqueue& vq, uint64_t base) const;
   bool allocate();
-  int install(Virtqueue& vq, Backend* backend);
+  int install(Virtqueue& vq, const BackendFd& fd);
+  int start_ring(Virtqueue& vq, const BackendFd& fd);
   int flush(int result);
   int wait_for(Call call, uint8_t link, int result);
   void stop_queues();
@@ -163,6 +166,7 @@ class Net {
   Next submit(Virtqueue& vq, Backend& backend, const Packet& packet);
   Next send_copied(Virtqueue& vq, Backend& backend, const Packet& packet);
   Next retry_later(Virtqueue& vq, Backend& backend);
+  void poll_writable(const Backend& backend);
   bool may_hold(const Virtqueue& vq, const Backend& backend, const Packet& packet) const;
   void skip_header(Virtqueue& vq, uint64_t& len);
   void use_now(Virtqueue& vq);

@@ -309,13 +309,25 @@ int Net::set_backend(Caller caller, uint32_t index, BackendFd fd) {
   if (unfit < 0) return unfit;
   // The fd already installed: Linux flushes the worker, which here is at rest between operations.
   if (fd.backend == backends_[index]) return 0;
-  return install(vq, fd.backend);
+  return install(vq, fd);
 }
 
-int Net::install(Virtqueue& vq, Backend* backend) {
+// The ring begins anew before it is known whether the backend can be polled.
+int Net::start_ring(Virtqueue& vq, const BackendFd& fd) {
+  if (!vq.start(memory_, host_)) return -EFAULT;
+  return fd.gone ? -EINVAL : 0;
+}
+
+int Net::install(Virtqueue& vq, const BackendFd& fd) {
+  Backend* const backend = fd.backend;
   if (backend != nullptr && !allocate()) return -ENOMEM;
-  // Mode and backend change together or not at all: a ring that cannot start keeps the old one.
-  if (backend != nullptr && !vq.start(memory_, host_)) return -EFAULT;
+  // Mode and backend change together or not at all: where the new one fails the old one stays, and
+  // is polled anew.
+  const int started = backend != nullptr ? start_ring(vq, fd) : 0;
+  if (started < 0) {
+    if (Backend* old = backends_[kTxIndex]; vq.index == kTxIndex && old) poll_writable(*old);
+    return started;
+  }
   backends_[vq.index] = backend;
   sent_packets_ = failed_packets_ = 0;  // whichever ring it is, as vhost_net_set_backend() does
   if (vq.index != kTxIndex) return 0;
@@ -324,8 +336,8 @@ int Net::install(Virtqueue& vq, Backend* backend) {
   link_ ^= 1;
   VA_CHECK(links_[link_].in_flight == 0);
   links_[link_].base = backend != nullptr;
-  polling_writable_ = backend != nullptr;
-  if (backend != nullptr && backend->writable()) backend_writable();
+  polling_writable_ = false;
+  if (backend != nullptr) poll_writable(*backend);
   return wait_for(Call::kSwap, old_link, 0);
 }
 

@@ -163,7 +163,7 @@ class NetRig : protected EngineHost {
   uint32_t used_ring() const { return (avail_ring() + 6 + 2 * num_ + 3) & ~3u; }
 
  protected:
-  void on_call(uint32_t, uint32_t) override { ++calls_; }
+  void on_call(uint32_t, uint32_t fd) override { ++calls_, last_call_ = fd; }
   void on_error(uint32_t, uint32_t) override { ++errors_; }
   void on_point(EnginePoint point) override {
     if (point == at_point_ && at_point_action_) std::exchange(at_point_action_, nullptr)();
@@ -177,6 +177,7 @@ class NetRig : protected EngineHost {
   uint16_t next_ = 0;
   uint16_t used_seen_ = 0;
   int calls_ = 0;
+  uint32_t last_call_ = 0;  // which eventfd
   int errors_ = 0;
   EnginePoint at_point_ = EnginePoint::kEnd;
   std::function<void()> at_point_action_;  // happens once

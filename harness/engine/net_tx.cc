@@ -161,9 +161,14 @@ Net::Next Net::send_copied(Virtqueue& vq, Backend& backend, const Packet& packet
 // The backend took nothing, for now: the chain is available again, and room wakes the worker.
 Net::Next Net::retry_later(Virtqueue& vq, Backend& backend) {
   vq.unfetch();
+  poll_writable(backend);
+  return Next::kStop;
+}
+
+// Room in the backend wakes the worker from here on; if there is room now, it does so at once.
+void Net::poll_writable(const Backend& backend) {
   polling_writable_ = true;
   if (backend.writable()) backend_writable();
-  return Next::kStop;
 }
 
 void Net::use_now(Virtqueue& vq) {

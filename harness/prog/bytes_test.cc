@@ -72,7 +72,7 @@ TEST(Bytes, AnUnassignedOpcodeIsANopOfOneByte) {
 }
 
 TEST(Bytes, EnumeratedOperandsAreTakenModuloTheirNames) {
-  const Op op = decoded({17, 0x80, 6 * 3 + 1}).ops.at(0);  // backend
+  const Op op = decoded({17, 0x80, 7 * 3 + 1}).ops.at(0);  // backend
   EXPECT_EQ(op.arg[0], static_cast<uint64_t>(BackendKind::kSync));
   EXPECT_TRUE(op.as_other);
 }

@@ -8,8 +8,8 @@ namespace {
 using Kind = OperandKind;
 using Name = std::string_view;
 
-constexpr std::array<Name, 6> kBackendNames = {"async", "sync",   "none",
-                                               "same",  "bad_fd", "not_socket"};
+constexpr std::array<Name, 7> kBackendNames = {"async",  "sync",       "none", "same",
+                                               "bad_fd", "not_socket", "gone"};
 constexpr std::array<Name, 2> kStatusNames = {"ok", "failed"};
 constexpr std::array<Name, 2> kTimeNames = {"after", "inside"};
 constexpr std::array<Name, 6> kErrorNames = {"EAGAIN", "ENOMEM", "ENOBUFS",

@@ -74,8 +74,8 @@ const OpInfo* find_op(std::string_view name);
 
 // kBackend arg[0]. `async`: the peer keeps requests until the Program completes them. `sync`: every
 // request is complete when submit returns. `none` is fd -1; `same` the fd already installed;
-// `bad_fd` a closed fd; `not_socket` an eventfd.
-enum class BackendKind : uint8_t { kAsync, kSync, kNone, kSame, kBadFd, kNotSocket };
+// `bad_fd` a closed fd; `not_socket` an eventfd; `gone` a tap without an interface behind it.
+enum class BackendKind : uint8_t { kAsync, kSync, kNone, kSame, kBadFd, kNotSocket, kGone };
 
 // kComplete arg[1] and arg[2]; kRefuse arg[0].
 enum class CompletionStatus : uint8_t { kOk, kFailed };

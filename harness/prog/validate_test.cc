@@ -58,7 +58,7 @@ TEST(Validate, NamesTheFirstOperationThatIsWrong) {
       {{make(static_cast<Opcode>(200))}, "operation 0 (nop): opcode 200 is not assigned"},
       {{make(Opcode::kKick, 1)}, "operation 0 (kick): operand 0 is not 0, and it has none"},
       {{make(Opcode::kVring, 0x10000)}, "operation 0 (vring): num= is out of range: 65536"},
-      {{make(Opcode::kBackend, 6)}, "operation 0 (backend): operand 0 is out of range: 6"},
+      {{make(Opcode::kBackend, 7)}, "operation 0 (backend): operand 0 is out of range: 7"},
       {{make(Opcode::kRegion, 64)}, "operation 0 (region): operand 0 is out of range: 64"},
       {{make(Opcode::kEnd)}, "operation 0 (end): no repeat is open"},
       {{make(Opcode::kRepeat, 2)}, "operation 0 (repeat): without its end"},
