@@ -225,6 +225,7 @@ void Judge::Impl::ring_event(Context& context, const Event& event, size_t number
       for (const oracle::Request* request : requests) {
         if ((request->queue & 1) != 0) {
           receive_.used(context, *request, static_cast<uint32_t>(number));
+          dirty_.used(context, *request);
         } else {
           wire_.used(context, *request);
         }

@@ -12,8 +12,6 @@ namespace {
 constexpr uint64_t kFirstPage = kArenaGpa / kPageSize;
 static_assert(kArenaSize / kPageSize == 64, "an arena's pages are a word");
 
-enum : size_t { kPage, kFurtherPage, kEarlierBuffer, kUsedRing };
-
 bool changes_log(Opcode code) {
   switch (code) {
     case Opcode::kVring:
@@ -76,11 +74,11 @@ void DirtyRules::begin() {
   touched_ = has_base_ = false;
   logs_since_ = 0;
   rings_ = {};
+  demands_.clear();
   end_interval();
 }
 
 void DirtyRules::end_interval() {
-  for (Demand& each : demands_) each.pages.clear();
   stored_.clear();
   marked_.clear();
   changed_ = changing_ != 0;
@@ -126,11 +124,13 @@ bool DirtyRules::demands(Context& context) const {
   return !changed_ || context.report.sees(kEveryStore);
 }
 
-void DirtyRules::demand(Demand& demand, uint64_t page, Queue queue, uint32_t op) {
-  if (!in_log(page)) return;
-  demand.pages.add(page);
-  demand.queue = queue;
-  demand.op = op;
+void DirtyRules::demand(const Demand& demand) {
+  if (!in_log(demand.page)) return;
+  if (!demands_.empty()) {
+    const Demand& last = demands_.back();
+    if (last.page == demand.page && last.serial == demand.serial) return;
+  }
+  demands_.push_back(demand);
 }
 
 // ---- stores ----------------------------------------------------------------------------------
@@ -147,10 +147,11 @@ void DirtyRules::write(Context& context, const Event& event) {
     const Request& r = *place.request;
     const uint64_t n = std::min(left, place.len);
     const bool earlier = r.submitted && r.submitted_at < logs_since_;
+    const uint32_t serial = context.model.serial(r);
     for (uint64_t page = gpa / kPageSize; page <= (gpa + n - 1) / kPageSize; ++page) {
       if (logs_since_ != 0) stored_.add(page);
-      const size_t kind = earlier ? kEarlierBuffer : further ? kFurtherPage : kPage;
-      if (demanded) demand(demands_[kind], page, r.queue, event.op);
+      const Rule rule = earlier ? Rule::kLog08 : further ? Rule::kLog04 : Rule::kLog01;
+      if (demanded) demand({rule, r.queue, serial, event.op, page});
       further = true;
     }
     gpa += n;
@@ -174,7 +175,19 @@ void DirtyRules::ring_store(Context& context, const Event& event) {
   const bool demanded = demands(context);
   for (uint64_t page = gpa / kPageSize; page <= (gpa + len - 1) / kPageSize; ++page) {
     stored_.add(page);
-    if (demanded) demand(demands_[kUsedRing], page, event.queue, event.op);
+    if (demanded) demand({Rule::kLog02, event.queue, 0, event.op, page});
+  }
+}
+
+// What it holds may be marked now, whenever it was written.
+void DirtyRules::used(Context& context, const Request& request) {
+  if (logs_since_ == 0) return;
+  for (const Part& part : context.model.parts(request)) {
+    if (!part.writable || part.len > kArenaSize) continue;
+    for (uint64_t page = part.gpa / kPageSize; page <= (part.gpa + part.len - 1) / kPageSize;
+         ++page) {
+      stored_.add(page);
+    }
   }
 }
 
@@ -187,18 +200,23 @@ void DirtyRules::marked(const Event& event) {
 
 void DirtyRules::idle(Context& context) {
   if (!touched_) return;
-  constexpr std::array<Rule, 4> kRulesOf = {Rule::kLog01, Rule::kLog04, Rule::kLog08, Rule::kLog02};
-  constexpr std::array<const char*, 4> kWhat = {"a buffer", "a buffer, behind its first page",
-                                                "a buffer given before LOG_ALL", "a used ring"};
   uint64_t page = 0;
-  for (size_t kind = 0; kind < demands_.size(); ++kind) {
-    const Demand& each = demands_[kind];
-    if (!each.pages.first_beyond(marked_, page)) continue;
-    if (Finding* f = context.report.open(kRulesOf[kind], VerdictKind::kFail, each.queue, each.op)) {
-      f->expected = "page " + hex16(page) + " is marked: " + kWhat[kind] + " was written there";
+  size_t kept = 0;
+  for (const Demand& each : demands_) {
+    const bool open = each.serial != 0 && !context.model.request(each.serial).used;
+    if (marked_.has(each.page) || (open && logs_since_ == 0)) continue;
+    if (open) {
+      demands_[kept++] = each;
+    } else if (Finding* f =
+                   context.report.open(each.rule, VerdictKind::kFail, each.queue, each.op)) {
+      f->expected =
+          "page " + hex16(each.page) + " is marked: " +
+          (each.serial == 0 ? "the used ring" : describe(context.model.request(each.serial))) +
+          " was written there";
       f->actual = "it is clean";
     }
   }
+  demands_.resize(kept);
   if (!changed_ && marked_.first_beyond(stored_, page)) {
     if (Finding* f = context.report.open(Rule::kLog12, VerdictKind::kNonStrict, kTx, context.op)) {
       f->expected = "pages are marked that were written while they are logged";

@@ -10,7 +10,9 @@
 //   LOG-12  nothing else is (NON-STRICT: to mark too much costs time, not data)
 //
 // The truth is what was stored, as the trace shows it; nothing is asked of the device. Marks are
-// read and cleared at each settle, as a migration does between its rounds. What is demanded depends
+// read and cleared at each settle, as a migration does between its rounds. A buffer that the device
+// has may be written without being used; then it is the device's still, and its pages are demanded
+// when it is used, if they were not marked before. What is demanded depends
 // on LOG_ALL, on where the log is and on each ring's flag; while a call that changes one of these
 // is under way, and in a log other than the suite's own, nothing is. A trace that samples does not
 // tell on which side of such a call a store was, so the whole interval is left out.
@@ -33,6 +35,8 @@ class DirtyRules {
   // The device stored into a buffer, or into a used ring. To be called before the model is told.
   void write(Context& context, const Event& event);
   void ring_store(Context& context, const Event& event);
+  // A request became used.
+  void used(Context& context, const Request& request);
   // The device marked a page.
   void marked(const Event& event);
   void idle(Context& context);
@@ -56,15 +60,17 @@ class DirtyRules {
     bool on = false;
     uint64_t gpa = 0;
   };
-  // One kind of demand.
+  // A page that is to be marked; for a buffer once its request is used.
   struct Demand {
-    Pages pages;
-    Queue queue = 0;  // of the last that was added
+    Rule rule = Rule::kLog01;
+    Queue queue = 0;
+    uint32_t serial = 0;  // 0: of no request
     uint32_t op = 0;
+    uint64_t page = 0;
   };
 
   bool demands(Context& context) const;
-  static void demand(Demand& demand, uint64_t page, Queue queue, uint32_t op);
+  void demand(const Demand& demand);
   void end_interval();
 
   bool touched_ = false;     // the Program has to do with a log: there is something to clear
@@ -74,7 +80,7 @@ class DirtyRules {
   uint32_t logs_since_ = 0;  // number of the event since when LOG_ALL is acked; 0: it is not
   std::array<RingLog, kQueues> rings_{};
 
-  std::array<Demand, 4> demands_;
+  std::vector<Demand> demands_;
   Pages stored_;  // written in this interval, where it may be marked
   Pages marked_;
 };

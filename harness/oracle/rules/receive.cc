@@ -18,11 +18,15 @@ bool excused(const QueueModel& q, uint32_t injected_at) {
   return injected_at < q.backend_changed_at || q.drops_allowed != 0;
 }
 
-// Without MRG_RXBUF a frame that is longer than a buffer may be dropped.
+// A frame may be dropped that is longer than a buffer, or with MRG_RXBUF than as many small pieces
+// as a device may take for one packet (UIO_MAXIOV, of which chains may use half without a doubt).
 bool fits_everywhere(Model& model, const QueueModel& q, uint64_t bytes) {
-  if (merges(model)) return true;
-  return std::all_of(q.order.begin(), q.order.end(),
-                     [&](uint32_t serial) { return model.request(serial).room >= bytes; });
+  constexpr uint64_t kPieces = 512;
+  const bool merge = merges(model);
+  return std::all_of(q.order.begin(), q.order.end(), [&](uint32_t serial) {
+    const Request& r = model.request(serial);
+    return merge ? r.room * kPieces >= bytes * r.parts : r.room >= bytes;
+  });
 }
 
 std::string name(size_t ordinal) {
