@@ -2,6 +2,7 @@
 // notifications and of interleaving points.
 #pragma once
 
+#include <cerrno>
 #include <cstdint>
 #include <span>
 
@@ -29,23 +30,55 @@ struct Packet {
   uint32_t len = 0;                   // their sum
 };
 
+// Where a frame for the driver goes: behind byte `offset` of the segments, which are the engine's
+// scratch.
+struct Buffer {
+  GuestMemory& memory;
+  std::span<const Segment> segments;
+  uint32_t offset = 0;  // bytes of a header that the device makes
+  uint64_t len = 0;     // bytes behind it
+};
+
 // The packet peer behind a device (what VHOST_NET_SET_BACKEND installs). Owned by the caller of
-// Net::set_backend(), who keeps it until that call for its successor is done.
+// Net::set_backend(), who keeps it until that call for its successor is done. One behind the
+// transmit ring sends, one behind the receive ring has frames; one object may do both.
 class Backend {
  public:
   virtual ~Backend() = default;
 
-  // Whether send() only submits: then a request accepted by send() is complete when the backend
-  // calls Net::complete(), be that inside send() or later.
+  // Whether send() and post() only submit: then a request that they accepted is complete when the
+  // backend calls Net::complete() or Net::deliver(), be that inside the submit or later.
   virtual bool asynchronous() const = 0;
 
+  // ---- transmit
   // Returns the bytes taken, or a negative errno. With a token the backend owns the request from
   // here to its completion, unless it returns an error without having completed it.
   virtual int send(const Packet& packet, RequestToken token) = 0;
 
-  // Whether a send now would find room (the socket polls writable).
+  // Whether a submit now would find room (the socket polls writable).
   virtual bool writable() const = 0;
+
+  // ---- receive
+  // Bytes of the frame that waits longest, a header of the backend's own not counted; 0: none can
+  // be had now.
+  virtual uint32_t waiting() const { return 0; }
+
+  // Takes that frame: stores it into `buffer`, behind a header where the backend makes one, as far
+  // as there is room. The frame is gone. Returns the bytes that it has, cut off or not (MSG_TRUNC),
+  // or a negative errno.
+  virtual int receive(const Buffer& buffer);
+
+  // Hands over a buffer that a frame may be put into later, by Net::deliver(). 0 or a negative
+  // errno; ownership as with send().
+  virtual int post(const Buffer& buffer, RequestToken token);
 };
+
+inline int Backend::receive(const Buffer&) {
+  return -EAGAIN;
+}
+inline int Backend::post(const Buffer&, RequestToken) {
+  return -EOPNOTSUPP;
+}
 
 // Named moments inside one run of the worker; prog/ops.h describes them.
 enum class EnginePoint : uint8_t {

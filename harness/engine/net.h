@@ -14,16 +14,23 @@
 // (drivers/vhost/net.c, handle_tx_zerocopy): frames below a threshold, or above the number of
 // pending ones, are copied and used at once; the others are used in the order of submission.
 //
+// Receive: a backend that waits to be asked (and, under `kInorder`, any) is served as by
+// handle_rx() in Linux. With an asynchronous one under `kArrival` buffers are posted ahead and
+// delivered into in any order, as the seed has it.
+//
 // Waiting. Some control calls wait until no request is in flight, like vhost_net_flush() and
 // vhost_net_set_backend() in Linux. Such a call returns kPending, and step_pending() finishes it
 // when the time has come; the caller makes no other control call until then.
 //
-// Tested by net_control_test.cc and net_tx_test.cc, and through every case in corpus/.
+// Tested by net_control_test.cc, net_tx_test.cc and net_rx_test.cc, and through every case in
+// corpus/.
 #pragma once
 
 #include <array>
+#include <cerrno>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "engine/backend.h"
 #include "engine/request_pool.h"
@@ -60,6 +67,15 @@ struct EventFd {
   int error = 0;    // a negative errno if the number given is not an eventfd
   uint32_t id = 0;  // 0: -1 was given, no eventfd
 };
+
+// The bounds of one run of a handler: leftovers queue it again.
+inline constexpr uint32_t kPacketWeight = 256;    // VHOST_NET_PKT_WEIGHT
+inline constexpr uint64_t kByteWeight = 0x80000;  // VHOST_NET_WEIGHT
+
+// Errors of a backend behind which the same submit may succeed later.
+constexpr bool transient(int error) {
+  return error == -EAGAIN || error == -ENOMEM || error == -ENOBUFS;
+}
 
 // What VHOST_NET_SET_BACKEND resolves its fd to.
 struct BackendFd {
@@ -107,12 +123,18 @@ class Net {
   void kick(uint32_t index);
   // The transmit backend has room again.
   void backend_writable();
+  // The receive backend has a frame that can be had.
+  void backend_readable();
   // The backend is done with a request. Late, repeated and unknown tokens change nothing.
   void complete(RequestToken token, RequestResult result);
+  // The backend puts one packet, a header of its own in front, into posted buffers: it goes on from
+  // each to the next, and what finds no room is cut off. Empty: the buffers come back without one.
+  // All of `tokens` are in flight, or nothing changes.
+  void deliver(std::span<const RequestToken> tokens, std::span<const uint8_t> packet);
 
   // ---- the worker
-  bool runnable() const { return tx_queued_; }
-  // Runs the transmit handler once. runnable() holds.
+  bool runnable() const { return work_count_ != 0; }
+  // Runs the handler that was queued first, once. runnable() holds.
   void run_worker();
 
   // ---- what an observer may ask
@@ -121,7 +143,7 @@ class Net {
   Backend* backend(uint32_t index) const {
     return index < backends_.size() ? backends_[index] : nullptr;
   }
-  uint32_t allocated() const { return pool_.in_use(); }
+  uint32_t allocated() const { return pool_.in_use() + posted_pool_.in_use(); }
 
   // The n-th allocation from now on fails once (0 the next); negative: none does.
   void fail_allocation(int32_t n) { fail_in_ = n; }
@@ -138,10 +160,31 @@ class Net {
   enum class Call : uint8_t { kNone, kFlush, kSwap, kResetOwner, kRelease };
   struct Wait {
     Call call = Call::kNone;
-    uint8_t link = 0;
+    uint8_t links = 0;  // bits: 1 << link of the transmit ring, 4 << link of the receive ring
     int result = 0;
   };
-  // Why handle_tx() went on or stopped.
+  // A receive buffer that the backend holds, or has filled. Its memory is what it was when the
+  // chain was fetched: nothing is read again, and no other chain's comes in its place.
+  struct Posted {
+    std::vector<Segment> segments;
+    std::vector<GuestRange> ranges;
+    uint64_t capacity = 0;
+    uint32_t len = 0;         // stored
+    uint32_t buffers = 0;     // that are published together from here on; 0: not the first of them
+    bool has_packet = false;  // else it comes back empty
+  };
+  // Room for the packet at hand, in as many chains as that takes.
+  struct Room {
+    uint32_t heads = 0;
+    uint32_t segments = 0;
+    uint32_t ranges = 0;
+    uint64_t bytes = 0;
+    std::array<Segment, DescChain::kMaxSegments> segment;
+    std::array<GuestRange, DescChain::kMaxSegments> range;
+  };
+  // What take_room() found.
+  enum class RoomFound : uint8_t { kEnough, kNoChain, kTooSmall, kError, kUnfit };
+  // Why a handler went on or stopped.
   enum class Next : uint8_t { kGoOn, kStop };
 
   // net_control.cc
@@ -155,8 +198,12 @@ class Net {
   bool allocate();
   int install(Virtqueue& vq, const BackendFd& fd);
   int start_ring(Virtqueue& vq, const BackendFd& fd);
+  void start_polling(uint32_t index);
   int flush(int result);
-  int wait_for(Call call, uint8_t link, int result);
+  int wait_for(Call call, uint8_t links, int result);
+  bool still_held(uint8_t links) const;
+  uint8_t current_links() const { return static_cast<uint8_t>(1u << link_ | 4u << posted_link_); }
+  void finish_swap(uint8_t links);
   void stop_queues();
   void reset_queues();
 
@@ -175,6 +222,37 @@ class Net {
   void publish_in_order(Virtqueue& vq);
   void count_transmitted();
   uint32_t pending_limit(const Virtqueue& vq) const;
+
+  // net_rx.cc
+  void handle_rx();
+  void receive_waiting(Virtqueue& vq, Backend& backend);
+  Next receive_next(Virtqueue& vq, Backend& backend, uint32_t frame_len, uint64_t& bytes);
+  RoomFound take_room(Virtqueue& vq, uint64_t len);
+  bool store_header(const Virtqueue& vq, std::span<const Segment> segments, uint32_t buffers);
+  void drop_frame(Virtqueue& vq, Backend& backend);
+  void give_back_unfit(Virtqueue& vq);
+  void use_received(Virtqueue& vq);
+  void post_buffers(Virtqueue& vq, Backend& backend);
+  Next post_next(Virtqueue& vq, Backend& backend);
+  Next post(Virtqueue& vq, Backend& backend);
+  void finish_posted(RequestToken token);
+  bool publish_packet(Virtqueue& vq, uint64_t& bytes);
+  void publish_received(Virtqueue& vq);
+  uint32_t device_header(const Virtqueue& vq) const;
+  // Whether buffers are posted to this backend before there is a frame for them.
+  bool posts_ahead(const Backend* backend) const {
+    return backend != nullptr && policy_ == PublicationPolicy::kArrival && backend->asynchronous();
+  }
+
+  // The worker's queue: each handler stands in it once at most (vhost_work_queue), and runs in the
+  // order of queueing.
+  void queue_work(uint32_t index) {
+    if ((queued_ >> index & 1) != 0) return;
+    queued_ |= static_cast<uint8_t>(1u << index);
+    work_[work_count_++] = static_cast<uint8_t>(index);
+  }
+
+  static constexpr uint32_t kReceiveBatch = 64;  // VHOST_NET_BATCH: used entries that wait
 
   const PublicationPolicy policy_;
   GuestMemory& memory_;
@@ -205,8 +283,25 @@ class Net {
   uint32_t sent_packets_ = 0;
   uint32_t failed_packets_ = 0;
 
-  bool tx_queued_ = false;
+  // Receive under kArrival with an asynchronous backend.
+  RequestPool posted_pool_;
+  std::vector<Posted> posted_;                          // by slot
+  std::array<uint32_t, 2> posted_held_{};               // in flight, by link
+  uint8_t posted_link_ = 0;                             // the current one
+  std::array<uint32_t, RequestPool::kSlots> filled_{};  // slots, in order of completion
+  uint32_t filled_head_ = 0;                            // free-running; next to publish
+  uint32_t filled_tail_ = 0;                            // free-running; one past the last
+
+  // Receive from a backend that waits to be asked: packets stored and not yet used.
+  Room room_;
+  std::array<UsedElem, kReceiveBatch + DescChain::kMaxSegments> received_;
+  uint32_t received_count_ = 0;
+
+  std::array<uint8_t, 2> work_{};  // ring indices, the next one first
+  uint8_t work_count_ = 0;
+  uint8_t queued_ = 0;             // bit: that ring's handler is in work_
   bool polling_writable_ = false;  // a send met a full backend; it wakes the worker
+  bool polling_readable_ = false;  // there was no frame; the next one wakes the worker
   bool running_ = false;
   int32_t fail_in_ = -1;
   DescChain chain_;

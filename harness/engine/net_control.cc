@@ -3,14 +3,12 @@
 //
 // What waits, and for what:
 //
-//   set_mem_table, and every call that a non-owner makes on the device or a ring: nothing is held
-//   on
-//     the current link (vhost_net_flush); while it waits nothing new is held, large frames are
-//     copied
-//   set_backend(tx, another one or -1): nothing is held on the old link; the done ones are
-//   published reset_owner, release: the queues are stopped, then nothing is held; the done ones are
-//   dropped,
-//     for their rings are not the device's any more
+//   set_mem_table, set_log_base, set_log_fd, and every call that a non-owner makes on the device or
+//     a ring: nothing is held on the current links (vhost_net_flush); while it waits nothing new is
+//     held: large frames are copied, receive buffers are not posted
+//   set_backend(another one or -1): nothing is held on the ring's old link; the done are published
+//   reset_owner, release: the queues are stopped, then nothing is held; the done are dropped, for
+//     their rings are not the device's any more
 #include <cerrno>
 
 #include "base/check.h"
@@ -54,7 +52,7 @@ bool power_of_two(uint32_t value) {
 }  // namespace
 
 Net::Net(PublicationPolicy policy, GuestMemory& memory, EngineHost& host)
-    : policy_(policy), memory_(memory), host_(host) {
+    : policy_(policy), memory_(memory), host_(host), posted_(RequestPool::kSlots) {
   open();
 }
 
@@ -66,8 +64,9 @@ void Net::open() {
   table_.clear();
   fail_in_ = -1;
   wait_ = Wait{};
-  order_head_ = order_tail_ = 0;
+  order_head_ = order_tail_ = filled_head_ = filled_tail_ = 0;
   pool_.reset();
+  posted_pool_.reset();
   reset_queues();
 }
 
@@ -81,13 +80,19 @@ void Net::reset_queues() {
   while (order_head_ != order_tail_) {
     pool_.release(order_[order_head_++ % RequestPool::kSlots]);
   }
-  VA_CHECK(pool_.in_use() == 0);
+  while (filled_head_ != filled_tail_) {
+    posted_pool_.release(filled_[filled_head_++ % RequestPool::kSlots]);
+  }
+  VA_CHECK(allocated() == 0);
   links_ = {};
-  link_ = 0;
+  link_ = posted_link_ = 0;
   in_flight_ = 0;
+  posted_held_ = {};
+  received_count_ = 0;
   flushing_ = false;
   sent_packets_ = failed_packets_ = 0;
-  tx_queued_ = polling_writable_ = false;
+  queued_ = work_count_ = 0;
+  polling_writable_ = polling_readable_ = false;
 }
 
 int Net::check_owner(Caller caller) const {
@@ -121,7 +126,7 @@ int Net::reset_owner(Caller caller) {
   if (!allocate()) return -ENOMEM;  // the empty memory table
   stop_queues();
   flushing_ = true;
-  return wait_for(Call::kResetOwner, link_, 0);
+  return wait_for(Call::kResetOwner, current_links(), 0);
 }
 
 uint64_t Net::get_features() const {
@@ -325,26 +330,42 @@ int Net::install(Virtqueue& vq, const BackendFd& fd) {
   // is polled anew.
   const int started = backend != nullptr ? start_ring(vq, fd) : 0;
   if (started < 0) {
-    if (Backend* old = backends_[kTxIndex]; vq.index == kTxIndex && old) poll_writable(*old);
+    start_polling(vq.index);
     return started;
   }
   backends_[vq.index] = backend;
   sent_packets_ = failed_packets_ = 0;  // whichever ring it is, as vhost_net_set_backend() does
-  if (vq.index != kTxIndex) return 0;
-  flushing_ = false;
-  const uint8_t old_link = link_;
-  link_ ^= 1;
-  VA_CHECK(links_[link_].in_flight == 0);
-  links_[link_].base = backend != nullptr;
-  polling_writable_ = false;
-  if (backend != nullptr) poll_writable(*backend);
+  const bool transmits = vq.index == kTxIndex;
+  const auto old_link = static_cast<uint8_t>(transmits ? 1u << link_ : 4u << posted_link_);
+  if (transmits) {
+    flushing_ = false;
+    link_ ^= 1;
+    links_[link_].base = backend != nullptr;
+  } else {
+    posted_link_ ^= 1;
+  }
+  VA_CHECK(!still_held(current_links() & (transmits ? 3 : 12)));
+  start_polling(vq.index);
   return wait_for(Call::kSwap, old_link, 0);
+}
+
+// vhost_net_enable_vq(): the worker runs at once if there is something to be done.
+void Net::start_polling(uint32_t index) {
+  Backend* backend = backends_[index];
+  if (index == kTxIndex) {
+    polling_writable_ = false;
+    if (backend != nullptr) poll_writable(*backend);
+    return;
+  }
+  polling_readable_ = backend != nullptr;
+  // Posting ahead needs no frame: buffers may have been available before.
+  if (backend != nullptr && (backend->waiting() != 0 || posts_ahead(backend))) backend_readable();
 }
 
 int Net::release() {
   stop_queues();
   flushing_ = true;
-  return wait_for(Call::kRelease, link_, 0);
+  return wait_for(Call::kRelease, current_links(), 0);
 }
 
 void Net::stop_queues() {
@@ -355,20 +376,29 @@ void Net::stop_queues() {
 
 int Net::flush(int result) {
   flushing_ = true;
-  return wait_for(Call::kFlush, link_, result);
+  return wait_for(Call::kFlush, current_links(), result);
 }
 
-int Net::wait_for(Call call, uint8_t link, int result) {
+int Net::wait_for(Call call, uint8_t links, int result) {
   VA_CHECK(wait_.call == Call::kNone);
-  wait_ = Wait{call, link, result};
-  links_[link].base = false;
+  wait_ = Wait{call, links, result};
+  for (uint32_t link = 0; link < links_.size(); ++link) {
+    if ((links >> link & 1) != 0) links_[link].base = false;
+  }
   return step_pending();
+}
+
+bool Net::still_held(uint8_t links) const {
+  for (uint32_t link = 0; link < links_.size(); ++link) {
+    if ((links >> link & 1) != 0 && links_[link].in_flight != 0) return true;
+    if ((links >> link & 4) != 0 && posted_held_[link] != 0) return true;
+  }
+  return false;
 }
 
 int Net::step_pending() {
   VA_CHECK(wait_.call != Call::kNone);
-  Link& link = links_[wait_.link];
-  if (link.in_flight > 0) return kPending;
+  if (still_held(wait_.links)) return kPending;
   const Wait done = wait_;
   wait_ = Wait{};
   switch (done.call) {
@@ -376,10 +406,12 @@ int Net::step_pending() {
       break;
     case Call::kFlush:
       flushing_ = false;
-      link.base = backends_[kTxIndex] != nullptr;
+      links_[link_].base = backends_[kTxIndex] != nullptr;
+      // Buffers that came meanwhile were left where they are.
+      if (posts_ahead(backends_[kRxIndex])) queue_work(kRxIndex);
       break;
     case Call::kSwap:
-      publish_done(vqs_[kTxIndex]);
+      finish_swap(done.links);
       break;
     case Call::kResetOwner:
       reset_queues();
@@ -396,6 +428,15 @@ int Net::step_pending() {
       break;
   }
   return done.result;
+}
+
+// What the old backend had is published before the call returns.
+void Net::finish_swap(uint8_t links) {
+  if ((links & 3) != 0) {
+    publish_done(vqs_[kTxIndex]);
+  } else {
+    publish_received(vqs_[kRxIndex]);
+  }
 }
 
 }  // namespace va

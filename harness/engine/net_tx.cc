@@ -24,24 +24,25 @@
 namespace va {
 namespace {
 
-constexpr uint32_t kPacketWeight = 256;    // VHOST_NET_PKT_WEIGHT
-constexpr uint64_t kByteWeight = 0x80000;  // VHOST_NET_WEIGHT
 constexpr uint32_t kMaxPending = 128;      // VHOST_MAX_PEND
 constexpr uint32_t kGoodCopyLen = 256;     // VHOST_GOODCOPY_LEN
 constexpr uint32_t kBackOffPeriod = 1024;  // packets after which zero-copy failures are forgotten
 constexpr uint32_t kWakeEvery = 16;        // completions by which a waiting worker is woken
 
-bool transient(int error) {
-  return error == -EAGAIN || error == -ENOMEM || error == -ENOBUFS;
-}
-
 }  // namespace
 
 void Net::run_worker() {
-  VA_CHECK(tx_queued_ && !running_);
-  tx_queued_ = false;
+  VA_CHECK(work_count_ != 0 && !running_);
+  const uint32_t index = work_[0];
+  work_[0] = work_[1];
+  --work_count_;
+  queued_ &= static_cast<uint8_t>(~(1u << index));
   running_ = true;
-  handle_tx();
+  if (index == kTxIndex) {
+    handle_tx();
+  } else {
+    handle_rx();
+  }
   running_ = false;
 }
 
@@ -55,7 +56,7 @@ void Net::handle_tx() {
   uint64_t bytes = 0;
   for (uint32_t packets = 0;; ++packets) {
     if (packets == kPacketWeight || bytes >= kByteWeight) {
-      tx_queued_ = true;
+      queue_work(kTxIndex);
       break;
     }
     publish_done(vq);
@@ -117,7 +118,7 @@ Net::Next Net::submit(Virtqueue& vq, Backend& backend, const Packet& packet) {
   if (!may_hold(vq, backend, packet)) return send_copied(vq, backend, packet);
   if (!allocate()) {
     vq.unfetch();
-    tx_queued_ = true;
+    queue_work(kTxIndex);
     return Next::kStop;
   }
   const RequestToken token = pool_.acquire(chain_.head, link_);
@@ -240,23 +241,23 @@ void Net::complete(RequestToken token, RequestResult result) {
   --in_flight_;
   if (policy_ == PublicationPolicy::kArrival) {
     order_[order_tail_++ % RequestPool::kSlots] = token.slot;
-    tx_queued_ = true;
+    queue_work(kTxIndex);
     return;
   }
   // Linux wakes the worker for the last completion and for each 16th (vhost_zerocopy_callback).
   const uint32_t left = link.references();
-  if (left <= 1 || left % kWakeEvery == 0) tx_queued_ = true;
+  if (left <= 1 || left % kWakeEvery == 0) queue_work(kTxIndex);
 }
 
 void Net::kick(uint32_t index) {
   VA_CHECK(index < vqs_.size());
-  if (index == kTxIndex && open_ && vqs_[index].kick_fd != 0) tx_queued_ = true;
+  if (open_ && vqs_[index].kick_fd != 0) queue_work(index);
 }
 
 void Net::backend_writable() {
   if (polling_writable_ && backends_[kTxIndex] != nullptr) {
     polling_writable_ = false;
-    tx_queued_ = true;
+    queue_work(kTxIndex);
   }
 }
 

@@ -134,7 +134,9 @@ bool Virtqueue::enable_notify(GuestMemory& memory, EngineHost& host) {
     return false;
   }
   host.point(EnginePoint::kNotifyEnabled);
-  return read_avail_idx(memory, host) == Fetched::kChain;
+  // Chains that were fetched and given back, because there are too few, are nothing new.
+  const RingIndex known = avail_idx;
+  return read_avail_idx(memory, host) == Fetched::kChain && avail_idx != known;
 }
 
 // ---- stores into the used ring, each with its place in the dirty log ---------------------------

@@ -52,8 +52,9 @@ class Virtqueue {
   // signalled. Kicks must be disabled.
   Fetched fetch(GuestMemory& memory, const MemTable& table, EngineHost& host, DescChain& chain);
 
-  // Gives the chain fetched last back: it is available again. Only valid before the next fetch.
-  void unfetch() { --last_avail; }
+  // Gives the `n` chains fetched last back: they are available again, and will be fetched again in
+  // the same order. None of them was used or submitted.
+  void unfetch(uint32_t n = 1) { last_avail.value = static_cast<uint16_t>(last_avail.value - n); }
 
   // Publishes `elems` (at most num) as used, in this order, and calls the driver if it is owed.
   void publish(GuestMemory& memory, EngineHost& host, std::span<const UsedElem> elems);

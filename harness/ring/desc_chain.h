@@ -39,6 +39,9 @@ struct DescChain {
   std::array<GuestRange, kMaxSegments> ranges;
 
   std::span<const Segment> readable() const { return {segments.data(), readable_count}; }
+  std::span<const Segment> writable() const {
+    return {segments.data() + readable_count, count - readable_count};
+  }
   std::span<const GuestRange> writable_ranges() const { return {ranges.data(), range_count}; }
 };
 

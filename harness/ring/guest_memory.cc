@@ -82,6 +82,39 @@ bool GuestMemory::store(uint64_t user, std::span<const uint8_t> bytes) {
   return true;
 }
 
+bool GuestMemory::scatter(std::span<const Segment> segments, uint64_t offset,
+                          std::span<const uint8_t> bytes) {
+  for (const Segment& segment : segments) {
+    if (bytes.empty()) break;
+    if (offset >= segment.len) {
+      offset -= segment.len;
+      continue;
+    }
+    const size_t n = std::min<size_t>(segment.len - offset, bytes.size());
+    if (!store(segment.user + offset, bytes.first(n))) return false;
+    bytes = bytes.subspan(n);
+    offset = 0;
+  }
+  return bytes.empty();
+}
+
+uint32_t GuestMemory::gather(std::span<const Segment> segments, uint64_t offset,
+                             std::span<uint8_t> out) const {
+  size_t at = 0;
+  for (const Segment& segment : segments) {
+    if (at == out.size()) break;
+    if (offset >= segment.len) {
+      offset -= segment.len;
+      continue;
+    }
+    const size_t n = std::min<size_t>(segment.len - offset, out.size() - at);
+    if (!load(segment.user + offset, out.subspan(at, n))) break;
+    at += n;
+    offset = 0;
+  }
+  return static_cast<uint32_t>(at);
+}
+
 std::span<const uint8_t> GuestMemory::view(uint64_t user, uint32_t len) const {
   if (!mapped(user, len)) return {};
   return {at(user), len};

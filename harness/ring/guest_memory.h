@@ -97,6 +97,15 @@ class GuestMemory {
   }
   [[nodiscard]] bool store(uint64_t user, std::span<const uint8_t> bytes);
 
+  // Stores `bytes` into the memory that `segments` name one after the other, from its byte `offset`
+  // on, with one store a segment. False where a segment is not mapped or there is no room for all;
+  // what comes before is stored then.
+  [[nodiscard]] bool scatter(std::span<const Segment> segments, uint64_t offset,
+                             std::span<const uint8_t> bytes);
+
+  // The counterpart: loads up to out.size() bytes, and returns how many there were.
+  uint32_t gather(std::span<const Segment> segments, uint64_t offset, std::span<uint8_t> out) const;
+
   // The bytes themselves, for a reader of whole segments; empty where not all is mapped.
   std::span<const uint8_t> view(uint64_t user, uint32_t len) const;
 
