@@ -164,30 +164,42 @@ EventFd ReferencePort::event_fd(FdKind kind) {
 
 ReferencePort::CallResult ReferencePort::set_backend(const Op& op, Caller caller) {
   const uint32_t index = vhost_index(op.queue);
-  Peer& next = index == kTxIndex ? peers_[current_peer_ ^ 1] : receive_peer_;
-  const uint64_t features = net_.acked_features();
-  const uint32_t header_len = (features & kFeatureNetHdr) != 0 ? 0 : net_header_len(features);
-  switch (static_cast<BackendKind>(op.arg[0])) {
+  const auto kind = static_cast<BackendKind>(op.arg[0]);
+  switch (kind) {
     case BackendKind::kNone:
       return {net_.set_backend(caller, index, {0, nullptr}), 0};
     case BackendKind::kSame:
       return {net_.set_backend(caller, index, {0, net_.backend(index)}), 0};
     case BackendKind::kAsync:
-      next.reset(PeerKind::kDeferred, header_len);
-      break;
     case BackendKind::kSync:
-      next.reset(PeerKind::kSynchronous, header_len);
-      break;
     case BackendKind::kGone:
-      return {net_.set_backend(caller, index, {0, &next, true}), 0};
+      break;
     case BackendKind::kBadFd:
     case BackendKind::kNotSocket:
     default:
       return {net_.set_backend(caller, index, {-ENOTSOCK, nullptr}), 0};
   }
-  const int result = net_.set_backend(caller, index, {0, &next});
+  const bool gone = kind == BackendKind::kGone;
+  Backend* next = new_peer(index, kind == BackendKind::kAsync);
+  const int result = net_.set_backend(caller, index, {0, next, gone});
   if (result >= 0 && index == kTxIndex) current_peer_ ^= 1;
+  if (result >= 0 && index == kRxIndex) current_receiver_ ^= 1;
   return {result, 0};
+}
+
+// A peer in the place of the one that is not installed.
+Backend* ReferencePort::new_peer(uint32_t index, bool asynchronous) {
+  const uint64_t features = net_.acked_features();
+  const uint32_t header_len = (features & kFeatureNetHdr) != 0 ? 0 : net_header_len(features);
+  const PeerKind kind = asynchronous ? PeerKind::kDeferred : PeerKind::kSynchronous;
+  if (index == kTxIndex) {
+    Peer& peer = peers_[current_peer_ ^ 1];
+    peer.reset(kind, header_len);
+    return &peer;
+  }
+  ReceivePeer& receiver = receivers_[current_receiver_ ^ 1];
+  receiver.reset(kind, header_len, (features & kFeatureMrgRxbuf) != 0);
+  return &receiver;
 }
 
 ReferencePort::CallResult ReferencePort::set_mem_table(const Op& op, Caller caller) {

@@ -1,6 +1,7 @@
 // Tested by reference_test.cc.
 #include "device/reference_port.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/check.h"
@@ -13,6 +14,16 @@ namespace {
 uint32_t name_of(std::span<const uint8_t> frame) {
   return read_frame(frame).ordinal;
 }
+
+void make_frame(uint32_t ordinal, std::span<uint8_t> frame) {
+  std::array<uint8_t, kFrameHead> head;
+  write_frame_head(ordinal, head);
+  const size_t n = std::min(frame.size(), kFrameHead);
+  std::copy_n(head.begin(), n, frame.begin());
+  std::fill(frame.begin() + static_cast<ptrdiff_t>(n), frame.end(), fill_of(ordinal));
+}
+
+static_assert(ReceivePeer::kMaxWaiting == kReceiveQueue);
 
 constexpr int kRefuseErrno[] = {EAGAIN, ENOMEM, ENOBUFS, EINVAL, EIO, EFAULT};
 
@@ -30,7 +41,7 @@ ReferencePort::ReferencePort(PublicationPolicy policy, bool whole_memory_check)
       memory_(kArenaUser, kArenaSize),
       net_(policy, memory_, *this),
       peers_{Peer(*this, name_of), Peer(*this, name_of)},
-      receive_peer_(*this, name_of) {
+      receivers_{ReceivePeer(*this, name_of, make_frame), ReceivePeer(*this, name_of, make_frame)} {
   memory_.set_observer(this);
 }
 
@@ -57,8 +68,10 @@ void ReferencePort::reset(Trace& trace, PointSink* sink) {
   places_ = {};
   staged_count_ = 0;
   queued_count_ = 0;
-  current_peer_ = 0;
+  current_peer_ = current_receiver_ = 0;
+  frames_ = 0;
   for (Peer& each : peers_) each.reset(PeerKind::kSynchronous, 0);
+  for (ReceivePeer& each : receivers_) each.reset(PeerKind::kSynchronous, 0, false);
   memory_.reset();
   dirty_.clear();
   net_.open();
@@ -70,8 +83,8 @@ void ReferencePort::execute(const Op& op) {
   } else {
     switch (op.code) {
       case Opcode::kKick:
-        if (op.queue == kTx) {
-          net_.kick(kTxIndex);
+        if (op.queue <= kRx) {
+          net_.kick(vhost_index(op.queue));
         } else {
           unsupported(UnsupportedReason::kOperation);
         }
@@ -87,6 +100,7 @@ void ReferencePort::execute(const Op& op) {
       case Opcode::kRefuse:
       case Opcode::kCongest:
       case Opcode::kLink:
+      case Opcode::kInject:
         tell_peer(op);
         break;
       case Opcode::kFailAlloc:
@@ -114,9 +128,12 @@ void ReferencePort::execute(const Op& op) {
   if (!in_worker_) rest();
 }
 
-// There is a peer behind the transmit ring alone; what names another queue cannot be executed.
+// There are peers behind the rings of the first pair; what names another queue cannot be executed.
 void ReferencePort::tell_peer(const Op& op) {
-  if (op.queue != kTx) return unsupported(UnsupportedReason::kOperation);
+  if (op.queue == kRx) return tell_receiver(op);
+  if (op.queue != kTx || op.code == Opcode::kInject) {
+    return unsupported(UnsupportedReason::kOperation);
+  }
   switch (op.code) {
     case Opcode::kComplete:
       return complete(op);
@@ -145,6 +162,49 @@ void ReferencePort::complete(const Op& op) {
   }
   if (peer().complete(name, result) || peers_[current_peer_ ^ 1].complete(name, result)) return;
   add(EventKind::kNoop, op.queue, static_cast<uint64_t>(NoopReason::kNotHeld));
+}
+
+void ReferencePort::tell_receiver(const Op& op) {
+  switch (op.code) {
+    case Opcode::kComplete:
+      if (!complete_receive(op)) {
+        add(EventKind::kNoop, kRx, static_cast<uint64_t>(NoopReason::kNotHeld));
+      }
+      return;
+    case Opcode::kRefuse:
+      return receiver().refuse(-kRefuseErrno[op.arg[0] % std::size(kRefuseErrno)],
+                               op.arg[1] == 0 ? 1 : static_cast<uint32_t>(op.arg[1]),
+                               op.arg[2] == static_cast<uint64_t>(CompletionTime::kInside));
+    case Opcode::kCongest:
+      receiver().set_congested(op.arg[0] == 0);
+      break;
+    case Opcode::kLink:
+      return receiver().set_link(op.arg[0] == static_cast<uint64_t>(LinkState::kUp));
+    default: {
+      const uint32_t len = injected_len(op.arg[0]);
+      // Where there is no backend there is no queue either.
+      if (net_.backend(kRxIndex) == nullptr || !receiver().inject(frames_, len)) {
+        return add(EventKind::kNoop, kRx, static_cast<uint64_t>(NoopReason::kDropped));
+      }
+      add(EventKind::kInjected, kRx, frames_++, len);
+      break;
+    }
+  }
+  if (receiver().writable()) net_.backend_readable();
+}
+
+bool ReferencePort::complete_receive(const Op& op) {
+  const auto name = static_cast<uint32_t>(op.arg[0]);
+  const RequestResult result = op.arg[1] == static_cast<uint64_t>(CompletionStatus::kOk)
+                                   ? RequestResult::kOk
+                                   : RequestResult::kFailed;
+  const uint32_t len = op.arg[3] == 0 ? 0 : injected_len(op.arg[3] - 1);
+  if (op.arg[2] == static_cast<uint64_t>(CompletionTime::kInside)) {
+    if (!receiver().complete_inside(name, result, len)) unsupported(UnsupportedReason::kOperation);
+    return true;
+  }
+  return receiver().complete(name, result, len) ||
+         receivers_[current_receiver_ ^ 1].complete(name, result, len);
 }
 
 // ---- the worker -----------------------------------------------------------------------------
@@ -196,8 +256,18 @@ void ReferencePort::settle() {
   if (net_.runnable()) {
     add(EventKind::kBusy, kTx);
   } else {
-    add(EventKind::kIdle, kTx, peers_[0].held() + peers_[1].held());
+    add(EventKind::kIdle, kTx, held());
   }
+}
+
+uint32_t ReferencePort::held() const {
+  return peers_[0].held() + peers_[1].held() + receivers_[0].held() + receivers_[1].held();
+}
+
+// Completes what is held longest, of the backends that a swap waits for first.
+bool ReferencePort::complete_one() {
+  return peers_[current_peer_ ^ 1].complete_oldest() || peer().complete_oldest() ||
+         receivers_[current_receiver_ ^ 1].complete_oldest() || receiver().complete_oldest();
 }
 
 void ReferencePort::finish() {
@@ -207,13 +277,17 @@ void ReferencePort::finish() {
     each.set_congested(false);
     each.set_link(true);
   }
+  for (ReceivePeer& each : receivers_) {
+    each.refuse(0, 0, false);
+    each.set_congested(false);
+  }
   net_.backend_writable();
+  net_.backend_readable();
   rest();
   // What is held when a call waits may be on either peer, and what is published lets more be
   // submitted; each round completes the oldest request.
   for (uint32_t round = 0; round < kDrainBound; ++round) {
-    // The backend before this one, which a swap waits for, has the older requests.
-    if (!peers_[current_peer_ ^ 1].complete_oldest() && !peer().complete_oldest()) break;
+    if (!complete_one()) break;
     rest();
   }
   settle();
@@ -286,6 +360,25 @@ void ReferencePort::on_submitted(uint32_t name) {
 void ReferencePort::on_completed(uint32_t name, RequestToken token, RequestResult result) {
   add(EventKind::kCompleted, kTx, name, static_cast<uint64_t>(result));
   net_.complete(token, result);
+}
+
+uint32_t ReferencePort::on_frame_made(uint32_t len) {
+  add(EventKind::kInjected, kRx, frames_, len);
+  return frames_++;
+}
+
+void ReferencePort::on_posted(uint32_t name) {
+  add(EventKind::kSubmitted, kRx, name);
+}
+
+void ReferencePort::on_delivered(std::span<const uint32_t> names,
+                                 std::span<const RequestToken> tokens,
+                                 std::span<const uint8_t> packet) {
+  net_.deliver(tokens, packet);
+  const RequestResult result = packet.empty() ? RequestResult::kFailed : RequestResult::kOk;
+  for (const uint32_t name : names) {
+    add(EventKind::kCompleted, kRx, name, static_cast<uint64_t>(result));
+  }
 }
 
 }  // namespace va

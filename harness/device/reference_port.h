@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "backend/peer.h"
+#include "backend/receive_peer.h"
 #include "device/dirty_bits.h"
 #include "device/port.h"
 #include "device/vring_setup.h"
@@ -17,7 +18,11 @@
 
 namespace va {
 
-class ReferencePort : public Port, private StoreObserver, private EngineHost, private PeerObserver {
+class ReferencePort : public Port,
+                      private StoreObserver,
+                      private EngineHost,
+                      private PeerObserver,
+                      private ReceiveObserver {
  public:
   // `whole_memory_check`: at the end of each run all of the arena is searched for stores that went
   // past the accessor. It reads 256 KiB, so fuzz targets leave it to the runs from the command
@@ -58,6 +63,10 @@ class ReferencePort : public Port, private StoreObserver, private EngineHost, pr
   void on_frame(std::span<const uint8_t> frame) override;
   void on_submitted(uint32_t name) override;
   void on_completed(uint32_t name, RequestToken token, RequestResult result) override;
+  uint32_t on_frame_made(uint32_t len) override;
+  void on_posted(uint32_t name) override;
+  void on_delivered(std::span<const uint32_t> names, std::span<const RequestToken> tokens,
+                    std::span<const uint8_t> packet) override;
 
   // control calls (reference_control.cc)
   void control(const Op& op);
@@ -68,12 +77,17 @@ class ReferencePort : public Port, private StoreObserver, private EngineHost, pr
   CallResult call_device(const Op& op, Caller caller);
   CallResult call_ring(const Op& op, Caller caller);
   CallResult set_backend(const Op& op, Caller caller);
+  Backend* new_peer(uint32_t index, bool asynchronous);
   CallResult set_mem_table(const Op& op, Caller caller);
   EventFd event_fd(FdKind kind);
 
   // backend and scheduling (reference_port.cc)
   void tell_peer(const Op& op);
   void complete(const Op& op);
+  void tell_receiver(const Op& op);
+  bool complete_receive(const Op& op);
+  bool complete_one();
+  uint32_t held() const;
   void run_worker_once();
   void rest();
   bool step_calls();
@@ -83,13 +97,16 @@ class ReferencePort : public Port, private StoreObserver, private EngineHost, pr
     trace_->add(op_, kind, queue, a, b, c);
   }
   Peer& peer() { return peers_[current_peer_]; }
+  ReceivePeer& receiver() { return receivers_[current_receiver_]; }
 
   const bool whole_memory_check_;
   GuestMemory memory_;
   Net net_;
   std::array<Peer, 2> peers_;  // the transmit backend, and the one before while it is waited for
-  Peer receive_peer_;          // receives nothing; a ring needs some backend to be started
   uint8_t current_peer_ = 0;
+  std::array<ReceivePeer, 2> receivers_;  // the same for the receive ring
+  uint8_t current_receiver_ = 0;
+  uint32_t frames_ = 0;  // for the driver, so far: their ordinals
   DirtyBits dirty_;
 
   Trace* trace_ = nullptr;

@@ -20,12 +20,10 @@ constexpr uint32_t kDescSize = 16;
 constexpr uint32_t kNotStored = 0x10000;     // kExposed: avail idx was not stored
 constexpr uint32_t kOrdinalsKept = 0x10000;  // as many as `#n` can name
 
-// Default chain of `avail`: the header and the payload in descriptors of their own.
+// Default chain of `avail`: the header and the payload in descriptors of their own; to receive, one
+// buffer as VIRTIO 1.2, 5.1.6.3.1, wants it.
 constexpr std::array kDefaultSegs = {Seg{false, 0, 12}, Seg{false, 0, 1400}};
-
-uint32_t count_of(const Seg& seg) {
-  return seg.count == 0 ? 1 : seg.count;
-}
+constexpr std::array kReceiveSegs = {Seg{true, 0, 1526}};
 
 // Calls `f(offset, at, len)` for the parts of [gpa, gpa + len) that lie in the arena, in order;
 // `offset` is the arena's, `at` counts from gpa. There is at most one part per half
@@ -161,9 +159,14 @@ void Driver::avail(Queue queue, const Op& op) {
   const uint32_t ordinal = q.ordinals++;
   reclaim(queue, q);
 
-  shape_.segs = op.nseg == 0
-                    ? std::span<const Seg>(kDefaultSegs)
-                    : std::span<const Seg>(op.seg).first(std::min<size_t>(op.nseg, kMaxSegs));
+  const bool receives = (queue & 1) != 0;
+  if (op.nseg != 0) {
+    shape_.segs = std::span<const Seg>(op.seg).first(std::min<size_t>(op.nseg, kMaxSegs));
+  } else if (receives) {
+    shape_.segs = kReceiveSegs;
+  } else {
+    shape_.segs = kDefaultSegs;
+  }
   shape_.descriptors = 0;
   shape_.bytes = 0;
   for (const Seg& seg : shape_.segs) {
@@ -186,7 +189,11 @@ void Driver::avail(Queue queue, const Op& op) {
   const uint16_t head = forced ? named : take_lowest(q);
   store_chain(queue, q, head);
   const uint32_t header = header_length();
-  store_frame(header, ordinal);
+  if (receives) {
+    prepare_buffer(header, ordinal);
+  } else {
+    store_frame(header, ordinal);
+  }
   note_request(q, ordinal, head, header);
   expose(queue, q, ordinal, head, quiet);
 }
@@ -319,22 +326,31 @@ void Driver::reclaim(Queue queue, QueueState& q) {
   const auto used_idx = get<uint16_t>(q.ring.used + 2);
   if (used_idx == q.last_used) return;
   std::atomic_thread_fence(std::memory_order_acquire);
+  const bool receives = (queue & 1) != 0;
+  filled_.clear();
   for (uint32_t n = 0; n < q.num && q.last_used != used_idx; ++n, ++q.last_used) {
-    const auto id = get<uint32_t>(q.ring.used + 4 + uint64_t{8} * (q.last_used % q.num));
+    const uint64_t entry = q.ring.used + 4 + uint64_t{8} * (q.last_used % q.num);
+    const auto id = get<uint32_t>(entry);
     if (id >= q.num || q.chains[id].generation != q.generation) continue;
-    Chain& chain = q.chains[id];
-    auto descriptor = static_cast<uint16_t>(id);
-    for (uint16_t i = 0; i < chain.descriptors; ++i) {
-      give_back(q, descriptor);
-      descriptor = q.next[descriptor];
-    }
-    area_.release(chain.buffer);
-    area_.release(chain.table);
-    chain.generation = 0;
-    Request& request = q.requests[chain.ordinal % kOrdinalsKept];
-    if (request.ordinal == chain.ordinal) request.generation = 0;
-    event(EventKind::kReclaimed, queue, id);
+    if (receives) note_filled(q, id, get<uint32_t>(entry + 4));
+    free_chain(queue, q, static_cast<uint16_t>(id));
   }
+  if (receives) take_packets(queue);
+}
+
+void Driver::free_chain(Queue queue, QueueState& q, uint16_t head) {
+  Chain& chain = q.chains[head];
+  uint16_t descriptor = head;
+  for (uint16_t i = 0; i < chain.descriptors; ++i) {
+    give_back(q, descriptor);
+    descriptor = q.next[descriptor];
+  }
+  area_.release(chain.buffer);
+  area_.release(chain.table);
+  chain.generation = 0;
+  Request& request = q.requests[chain.ordinal % kOrdinalsKept];
+  if (request.ordinal == chain.ordinal) request.generation = 0;
+  event(EventKind::kReclaimed, queue, head);
 }
 
 // Only while the buffer is the request's: once it is reclaimed it may be another's.
@@ -444,6 +460,13 @@ void Driver::fill(uint64_t gpa, uint8_t byte, uint64_t len) {
   }
   each_part(gpa, len, [&](uint32_t offset, uint64_t, uint32_t n) {
     std::memset(port_.store(offset, n).data(), byte, n);
+  });
+}
+
+void Driver::read(uint64_t gpa, std::span<uint8_t> out) const {
+  std::fill(out.begin(), out.end(), uint8_t{0});
+  each_part(gpa, out.size(), [&](uint32_t offset, uint64_t at, uint32_t n) {
+    std::memcpy(out.data() + at, &arena_[offset], n);
   });
 }
 

@@ -26,6 +26,11 @@
 
 namespace va {
 
+// How many descriptors a segment stands for.
+constexpr uint32_t count_of(const Seg& seg) {
+  return seg.count == 0 ? 1 : seg.count;
+}
+
 class Driver {
  public:
   // Whether `code` is an operation of the driver's; all others are the port's.
@@ -45,7 +50,14 @@ class Driver {
   // Executes operation number `index`; op.code is one that executes() names.
   void execute(uint32_t index, const Op& op);
 
+  // Takes what was used on the receive queues and looks at what came, during operation `index`.
+  void read_back(uint32_t index) {
+    if ((live_ & kReceiveQueues) != 0) read_all(index);
+  }
+
  private:
+  static constexpr uint8_t kReceiveQueues = 0xaa;  // in live_
+
   // A chain that the device has, by its head.
   struct Chain {
     uint32_t generation = 0;  // outstanding if it is the queue's, so set_up() need not clear
@@ -93,6 +105,14 @@ class Driver {
     Extent table;      // empty for a direct chain
   };
 
+  // A used receive buffer: its writable bytes, and how many of them hold something.
+  struct Filled {
+    uint32_t id = 0;
+    uint32_t gpa = 0;
+    uint32_t len = 0;
+    uint32_t header = 0;  // bytes of virtio-net header that the driver expects
+  };
+
   QueueState& state(Queue queue);
   void start_view(QueueState& q, Queue queue, uint32_t num, uint16_t base);
 
@@ -106,6 +126,14 @@ class Driver {
   void note_request(QueueState& q, uint32_t ordinal, uint16_t head, uint32_t header);
   void expose(Queue queue, QueueState& q, uint32_t ordinal, uint16_t head, bool quiet);
   void reclaim(Queue queue, QueueState& q);
+  void free_chain(Queue queue, QueueState& q, uint16_t head);
+
+  // receive.cc
+  void prepare_buffer(uint32_t header, uint32_t ordinal);
+  void read_all(uint32_t index);
+  void note_filled(const QueueState& q, uint32_t id, uint32_t len);
+  void take_packets(Queue queue);
+  std::span<const uint8_t> join(std::span<const Filled> buffers);
   void scribble(Queue queue, const QueueState& q, uint32_t ordinal, uint8_t byte);
   uint32_t header_length() const;
 
@@ -123,6 +151,7 @@ class Driver {
   void fill(uint64_t gpa, uint8_t byte, uint64_t len);
   template <typename T>
   T get(uint64_t gpa) const;  // 0 where there is no memory
+  void read(uint64_t gpa, std::span<uint8_t> out) const;
   void event(EventKind kind, Queue queue, uint64_t a = 0, uint64_t b = 0, uint64_t c = 0,
              uint64_t d = 0) {
     trace_->add(index_, kind, queue, a, b, c, d);
@@ -136,6 +165,8 @@ class Driver {
   BufferArea area_;
   Shape shape_;                                   // of the chain that `avail` builds
   Placement placement_;                           // and where it lies
+  std::vector<Filled> filled_;                    // of the reclaim at hand
+  std::vector<uint8_t> packet_;                   // the packet at hand, header and frame
   std::array<uint8_t, 12 + kFrameHead> start_{};  // frame_start()
   std::array<QueueState, kQueues> queues_;
 };

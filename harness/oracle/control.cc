@@ -7,20 +7,16 @@
 namespace va::oracle {
 namespace {
 
-const Op kDefaultVring = [] {
-  Op op;
-  op.code = Opcode::kVring;
-  return op;
-}();
 const Op kDefaultTable = [] {
   Op op;
   op.code = Opcode::kSetMemTable;
   return op;
 }();
-const Op kDefaultBackend = [] {
-  Op op;
-  op.code = Opcode::kBackend;
-  return op;
+const std::array<Op, 2> kDefaultBackends = [] {
+  std::array<Op, 2> ops;
+  for (Op& op : ops) op.code = Opcode::kBackend;
+  ops[kRx].queue = kRx;
+  return ops;
 }();
 
 bool is_new_peer(const Op& op) {
@@ -30,18 +26,28 @@ bool is_new_peer(const Op& op) {
 
 }  // namespace
 
-// The default set-up supplies the calls that the Program did not make (runner: `vring tx`, then
-// `backend tx async`, unless the operation at hand is a backend call itself).
+// The default set-up supplies the calls that the Program did not make (runner: `vring`, then
+// `backend async`, unless the operation at hand is a backend call itself). The ring that comes
+// second keeps the features of the first.
 void Model::on_setup(const Event& event) {
+  const Queue queue = event.queue & 1;
   supplied_ = {};
   supplied_op_ = event.op;
   size_t n = 0;
-  if (!vring_seen_) {
-    supplied_[n++] = &kDefaultVring;
-    set_up_view(kDefaultVring, event.op);
+  if (!vring_seen_[queue]) {
+    Op& vring = default_vring_[queue];
+    vring.code = Opcode::kVring;
+    vring.queue = queue;
+    const bool keeps = (queue == kRx || vring_seen_[kRx]) && features_ != 0;
+    vring.arg[2] = keeps ? feature_names(features_) : 0;
+    supplied_[n++] = &vring;
+    set_up_view(vring, event.op);
   }
-  if (op(event.op).code != Opcode::kBackend) supplied_[n] = &kDefaultBackend;
-  vring_seen_ = set_up_ = true;
+  const Op& at_hand = op(event.op);
+  if (at_hand.code != Opcode::kBackend || at_hand.queue != queue) {
+    supplied_[n] = &kDefaultBackends[queue];
+  }
+  vring_seen_[queue] = set_up_ = true;
 }
 
 void Model::on_begin(const Event& event) {

@@ -43,6 +43,20 @@ VerdictKind Verdicts::worst() const {
   return worst;
 }
 
+namespace {
+
+// What the driver finds when the device has settled belongs to the settle.
+size_t end_of_settle(const Trace& trace, size_t idle) {
+  size_t end = idle + 1;
+  while (end < trace.events.size() && oracle::is_read_back(trace.events[end]) &&
+         trace.events[end].op == trace.events[idle].op) {
+    ++end;
+  }
+  return end;
+}
+
+}  // namespace
+
 class Judge::Impl {
  public:
   void judge(const Program& program, const Case* from, const Trace& trace, Verdicts& out);
@@ -163,7 +177,7 @@ void Judge::Impl::judge_event(Context& context, const Trace& trace, size_t numbe
     case EventKind::kIdle:
       idle(context);
       replay_.settled();
-      expectations_.settled(context, trace, replay_.current(), number + 1);
+      expectations_.settled(context, trace, replay_.current(), end_of_settle(trace, number));
       break;
     case EventKind::kUnsupported:
     case EventKind::kBudget:

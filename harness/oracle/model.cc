@@ -74,7 +74,8 @@ void Model::begin(const Program& program, bool samples) {
   work_ = 0;
   deferred_vring_ = kNoOp;
   checked_ = false;
-  vring_seen_ = set_up_ = false;
+  vring_seen_ = {};
+  set_up_ = false;
   staged_ = 0;
   table_set_ = false;
   table_calls_ = 0;
@@ -170,7 +171,7 @@ void Model::apply_plain(uint32_t index) {
       scribble(op, index);
       break;
     case Opcode::kVring:
-      if (op.queue == kTx) vring_seen_ = true;
+      if (op.queue <= kRx) vring_seen_[op.queue] = true;
       set_up_view(op, index);
       break;
     case Opcode::kRegion: {

@@ -318,8 +318,9 @@ class Model {
 
   std::vector<Call> calls_;
   std::array<const Op*, 2> supplied_{};  // calls of the default set-up still to come
+  std::array<Op, 2> default_vring_;      // by queue
   uint32_t supplied_op_ = 0;
-  bool vring_seen_ = false;
+  std::array<bool, 2> vring_seen_{};  // by queue
   bool hidden_ = false;  // a store into the avail ring waits for a point that leaves no event
   uint32_t hidden_op_ = 0;
   bool lost_ = false;  // lose_track() was called: until the end of the Program

@@ -16,6 +16,12 @@
 
 namespace va::oracle {
 
+// What the driver finds when the device has settled; it stands behind the idle.
+inline bool is_read_back(const Event& event) {
+  return event.kind == EventKind::kReclaimed || event.kind == EventKind::kReceived ||
+         (event.kind == EventKind::kFrame && (event.queue & 1) != 0);
+}
+
 class Replay {
  public:
   void begin(const Program& program, Model& model) {
@@ -31,7 +37,7 @@ class Replay {
   template <typename Leave>
   void advance(const Event& event, Leave leave) {
     const bool again = idle_seen_ && repeating_ && left_ != 0;  // a settle settles once
-    if (event.op == current_ && !again) return;
+    if (event.op == current_ && (!again || is_read_back(event))) return;
     if (event.kind == EventKind::kDone && model_->is_pending(event.op)) return;
     while (!was_deferred(event.op)) {
       if (!step(leave) || current_ == event.op) return;

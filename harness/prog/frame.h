@@ -10,8 +10,8 @@
 // A chain that is too short cuts the frame short. The ordinal stands where a kernel classifier can
 // match it; one fill byte makes "are these the bytes that were submitted" one pass over the frame.
 //
-// A frame for the driver has the ordinal of its `inject` (those that the backend makes by itself
-// count as well). A receive buffer is handed over with 0xff where the header will be, so that a
+// A frame for the driver has an ordinal of its own: the n-th that the backend had, injected or made
+// by itself. A receive buffer is handed over with 0xff where the header will be, so that a
 // device which leaves a field out shows, and behind it the frame head of the buffer's own `avail`.
 #pragma once
 

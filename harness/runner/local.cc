@@ -103,7 +103,9 @@ class LocalRunner::Impl : public PointSink {
 
   void note_set_up(const Op& op);
   void supply_set_up(uint32_t index);
-  void supply_vring(uint32_t index);
+  void note_receive(uint32_t index);
+  void supply_vring(Queue queue, uint32_t index);
+  void supply_backend(Queue queue);
 
   const std::vector<Op>& ops() const { return program_->ops; }
 
@@ -126,6 +128,11 @@ class LocalRunner::Impl : public PointSink {
   bool has_vring_ = false;
   bool has_set_vring_ = false;
   bool has_backend_ = false;
+  // The same of the receive queue.
+  bool rx_set_up_done_ = false;
+  bool rx_has_vring_ = false;
+  bool rx_has_set_vring_ = false;
+  bool rx_has_backend_ = false;
 
   std::array<Deferred, kMaxDeferred> deferred_{};
   uint32_t deferred_count_ = 0;
@@ -138,6 +145,7 @@ void LocalRunner::Impl::run(const Program& program, uint32_t budget, Trace& trac
   executed_ = pc_ = current_ = 0;
   repeating_ = false;
   bare_ = set_up_done_ = has_vring_ = has_set_vring_ = has_backend_ = false;
+  rx_set_up_done_ = rx_has_vring_ = rx_has_set_vring_ = rx_has_backend_ = false;
   deferred_count_ = 0;
   armed_ = false;
   trace.clear();
@@ -146,6 +154,7 @@ void LocalRunner::Impl::run(const Program& program, uint32_t budget, Trace& trac
   walk();
   flush_deferred();
   port_.finish();
+  driver_.read_back(current_);
 }
 
 void LocalRunner::Impl::walk() {
@@ -175,6 +184,7 @@ void LocalRunner::Impl::dispatch(uint32_t index) {
       supply_set_up(index);
     }
   }
+  if (!rx_set_up_done_) note_receive(index);
   switch (op.code) {
     case Opcode::kRepeat:
       begin_repeat(index);
@@ -190,6 +200,7 @@ void LocalRunner::Impl::dispatch(uint32_t index) {
     case Opcode::kSettle:
       flush_deferred();
       execute(index);
+      driver_.read_back(index);
       break;
     default:
       execute(index);
@@ -307,7 +318,7 @@ void LocalRunner::Impl::note_set_up(const Op& op) {
   if (is_set_vring(op.code)) has_set_vring_ = true;
   if (op.code == Opcode::kBackend) {
     // A backend that comes first means the default ring with this backend.
-    if (!bare_ && !has_vring_ && !has_set_vring_) supply_vring(current_);
+    if (!bare_ && !has_vring_ && !has_set_vring_) supply_vring(kTx, current_);
     has_backend_ = true;
   }
 }
@@ -316,22 +327,54 @@ void LocalRunner::Impl::supply_set_up(uint32_t index) {
   set_up_done_ = true;
   if (bare_) return;
   if (!has_vring_ && !has_set_vring_) {
-    supply_vring(index);
+    supply_vring(kTx, index);
   } else if (has_vring_ && !has_backend_) {
     trace_->add(index, EventKind::kSetup, kTx);
   }
-  if (!has_vring_ || has_backend_) return;
+  if (has_vring_ && !has_backend_) supply_backend(kTx);
+}
+
+// The receive queue is set up when a Program first touches it; an operation that waits for a point
+// touches it now.
+void LocalRunner::Impl::note_receive(uint32_t index) {
+  const bool waits = ops()[index].code == Opcode::kAt && pc_ < ops().size();
+  const Op& op = ops()[waits ? pc_ : index];
+  if (op.queue != kRx || bare_) return;
+  if (op_info(op.code).is_control) {
+    if (waits) return;
+    if (op.code == Opcode::kVring) rx_has_vring_ = true;
+    if (is_set_vring(op.code)) rx_has_set_vring_ = true;
+    if (op.code != Opcode::kBackend) return;
+    if (!rx_has_vring_ && !rx_has_set_vring_) supply_vring(kRx, index);
+    rx_has_backend_ = true;
+    return;
+  }
+  rx_set_up_done_ = true;
+  if (!rx_has_vring_ && !rx_has_set_vring_) {
+    supply_vring(kRx, index);
+  } else if (rx_has_vring_ && !rx_has_backend_) {
+    trace_->add(index, EventKind::kSetup, kRx);
+  }
+  if (rx_has_vring_ && !rx_has_backend_) supply_backend(kRx);
+}
+
+void LocalRunner::Impl::supply_backend(Queue queue) {
   Op backend;
   backend.code = Opcode::kBackend;
+  backend.queue = queue;
   port_.execute(backend);
 }
 
-void LocalRunner::Impl::supply_vring(uint32_t index) {
-  has_vring_ = true;
-  trace_->add(index, EventKind::kSetup, kTx);
+// The second ring to be set up keeps the features of the first.
+void LocalRunner::Impl::supply_vring(Queue queue, uint32_t index) {
+  trace_->add(index, EventKind::kSetup, queue);
   Op vring;
   vring.code = Opcode::kVring;
-  driver_.set_up(kTx, 0, 0);
+  vring.queue = queue;
+  const uint64_t acked = queue == kRx || rx_has_vring_ ? port_.acked_features() : 0;
+  if (acked != 0) vring.arg[2] = feature_names(acked);
+  (queue == kTx ? has_vring_ : rx_has_vring_) = true;
+  driver_.set_up(queue, 0, 0);
   port_.execute(vring);
 }
 

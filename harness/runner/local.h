@@ -8,6 +8,10 @@
 // operation, then `backend tx async` unless it has a backend. A `backend` without a vring before it
 // gets the vring first. With `bare` nothing is supplied. A kSetup event stands before what is.
 //
+// The receive queue is set up in the same way, before the first operation on it that is not part of
+// a set-up; its default vring keeps the features that are acked. What came back on it the driver
+// takes at `avail`, at the end of each settle and behind the epilogue.
+//
 // An `at` that cannot take the operation behind it (eight are waiting, it is the last, or that
 // operation is at, repeat, end, step or settle) is a kNoop; the operation is executed in its turn.
 // A deferred operation that was not reached is executed at the next settle or at the end, behind a

@@ -116,6 +116,22 @@ TEST_F(RunnerTest, AnotherQueueDoesNotSetTransmitUp) {
   EXPECT_EQ(run(), (Log{"0 vring", "1 vring", "1 backend", "1 settle", "finish"}));
 }
 
+TEST_F(RunnerTest, TheReceiveQueueIsSetUpWhenItIsTouched) {
+  op(Opcode::kSettle).op(Opcode::kInject, 60, 0, kRx).op(Opcode::kAvail, 0, 0, kRx);
+  EXPECT_EQ(run(), (Log{"0 vring", "0 backend", "0 settle", "1 vring", "1 backend", "1 inject",
+                        "finish"}));
+  EXPECT_EQ(count(EventKind::kSetup), 2u);
+  program_.clear();
+  op(Opcode::kBackend, 1, 0, kRx).op(Opcode::kInject, 60, 0, kRx);
+  EXPECT_EQ(run(), (Log{"0 vring", "0 backend", "1 vring", "1 backend", "1 inject", "finish"}));
+  program_.clear();
+  at(Point::kEnd).op(Opcode::kInject, 60, 0, kRx).op(Opcode::kKick);
+  EXPECT_EQ(run()[2], "0 vring") << "an operation that waits touches the queue before it waits";
+  program_.clear();
+  op(Opcode::kBare).op(Opcode::kInject, 60, 0, kRx);
+  EXPECT_EQ(run(), (Log{"0 bare", "1 inject", "finish"}));
+}
+
 TEST_F(RunnerTest, Repeats) {
   op(Opcode::kBare).op(Opcode::kRepeat, 3).op(Opcode::kKick).op(Opcode::kEnd);
   run();

@@ -279,6 +279,8 @@ void ReceiveRules::check_delivery(Context& context, Queue queue, Account& a) {
   const uint64_t header = model.header_length();
   for (size_t i = a.first; i < a.used.size() && waiting < a.injected.size(); ++waiting) {
     const uint64_t bytes = header + a.injected[waiting].len;
+    // One that may be lost may not be what was used.
+    if (excused(q, a.injected[waiting].at) || !fits_everywhere(model, q, bytes)) return;
     for (uint64_t sum = 0; i < a.used.size() && sum < bytes; ++i) {
       const uint64_t len = model.request(a.used[i].serial).used_len;
       sum = len == kUnknownLen ? bytes : sum + len;
