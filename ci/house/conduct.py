@@ -15,7 +15,7 @@ import rich.progress
 from house import campaign, checks, findings, fuzzing, kernel, store, tool
 from house.build import must_build
 from house.campaign import LOGS
-from house.course import Course, say, step, sum_up
+from house.course import Course, publish, say, step, sum_up
 from house.shell import ROOT, Broken, relative
 
 MARKER = LOGS / "campaign.running"
@@ -152,6 +152,7 @@ def choose_targets(parser: argparse.ArgumentParser, wanted: str | None) -> list[
 
 def do_all(course: Course, targets: list[str], seed: int) -> None:
     left = list_left(course)
+    publish(course)
     with step("building presets dev and libfuzzer"):
         must_build("dev", LOGS, ["vassay", "vassay-agent"])
         must_build("libfuzzer", LOGS)
@@ -164,8 +165,10 @@ def do_all(course: Course, targets: list[str], seed: int) -> None:
         replay_corpus(course)
     with step("canary: a planted fault that must be caught"):
         course.canary = campaign.canary()
+    publish(course)
     with step(f"fuzzing {len(targets)} targets, {course.budget:.0f} s, {course.jobs} core(s)"):
         fuzz(course, targets, seed)
+    publish(course)
     with step("minimising the corpus"):
         programs = {
             name: campaign.keep_corpus(name, campaign.minimize_corpus(name)) for name in targets
@@ -191,5 +194,5 @@ def conduct(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
         MARKER.unlink(missing_ok=True)
     count = len(course.found)
     if count:
-        return sum_up(course, 1, f"{count} finding(s)")
+        return sum_up(course, 1, f"{count} finding{'s' if count > 1 else ''}")
     return sum_up(course, 0, "nothing found beyond what is listed")

@@ -67,7 +67,7 @@ def commit() -> str:
     return done.stdout.strip() or "unknown"
 
 
-def as_report(course: Course, code: int, outcome: str) -> dict[str, Any]:
+def as_report(course: Course, code: int | None, outcome: str) -> dict[str, Any]:
     runs = course.fuzzed.runs
     programs = [run for name, run in runs.items() if fuzzing.takes_programs(name)]
     executions = sum(run.executions for run in runs.values())
@@ -124,10 +124,14 @@ def _print(made: dict[str, Any]) -> None:
         + (f": {verdicts}" if verdicts else ""))  # fmt: skip
 
 
+def publish(course: Course) -> None:
+    """The report as it stands, so that a campaign that is killed leaves no older one's."""
+    report.write(as_report(course, None, "not finished"))
+
+
 def sum_up(course: Course, code: int, outcome: str) -> int:
-    """Writes the report and prints what it says in short; the last line is the outcome."""
+    """Prints the report in short and writes it; the last line is the outcome."""
     made = as_report(course, code, outcome)
-    report.write(made)
     if course.canary:  # else there is nothing to be summed up
         _print(made)
     for note in made["notes"]:
@@ -137,6 +141,12 @@ def sum_up(course: Course, code: int, outcome: str) -> int:
         say(f"  {finding['verdict']} {finding['rule']}: {finding['case']}")
     for path in made["not_judged"]:
         say(f"  not judged yet: {path}")
-    say(f"report             out/report/index.html, {made['seconds']:.0f} s")
+    try:
+        report.write(made)
+        say(f"report             out/report/index.html, {made['seconds']:.0f} s")
+    except OSError:
+        if code <= 1:
+            raise
+        say("report             cannot be written")  # for the same reason, as a rule
     print(f"ci/campaign: {outcome}", file=sys.stderr if code > 1 else sys.stdout, flush=True)
     return code

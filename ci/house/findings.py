@@ -6,8 +6,10 @@ it leaves that folder only when its finding is written: a campaign that is kille
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +20,7 @@ FINDINGS = store.OUT / "findings"
 UNTRIAGED = FINDINGS / "untriaged"
 KERNEL_PREFIX = "kernel-"  # of the name of a finding that the kernel alone gave
 SCRATCH = ROOT / "build" / "campaign" / "triage"
+SHOWN = 40  # lines of a program in the report
 DEVICES = ("reference:arrival", "reference:inorder")
 
 _SAYS = (
@@ -54,13 +57,32 @@ class Finding:
             return f"{tool_path} {self.device} {relative(self.path)}"
         return f"{relative(fuzzing.bin_dir('libfuzzer') / self.target)} {relative(self.path)}"
 
+    def _program(self) -> str | None:
+        """Its first lines, where it is one: enough of what is minimised to be understood."""
+        if self.path.suffix != ".vq" or not self.path.is_file():
+            return None
+        lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
+        return "\n".join(lines[:SHOWN] + (["…"] if len(lines) > SHOWN else []))
+
     def as_json(self) -> dict[str, object]:
+        rule = rules().get(self.rule, {})
         return {
             "rule": self.rule, "case": relative(self.path), "target": self.target,
             "device": self.device, "verdict": self.verdict, "summary": self.summary,
             "minimized": self.minimized, "earlier": self.earlier, "kernel": self.kernel or None,
-            "repeat": self.repeat,
+            "repeat": self.repeat, "requirement": rule.get("requirement"),
+            "clause": rule.get("clause"), "program": self._program(),
         }  # fmt: skip
+
+
+@functools.cache
+def rules() -> dict[str, dict[str, str]]:
+    """The requirements as data, by id."""
+    found = {}
+    for path in sorted((ROOT / "conformance" / "rules").glob("*.toml")):
+        for rule in tomllib.loads(path.read_text(encoding="utf-8")).get("rule", []):
+            found[rule["id"]] = rule
+    return found
 
 
 def digest(data: bytes) -> str:

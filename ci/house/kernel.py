@@ -49,7 +49,8 @@ class Said:
         self.verdicts[judged.verdict] += 1
         note = judged.reason
         if judged.said:
-            note = f"expected {judged.said[0].expected}; {judged.said[0].actual}"
+            worst = judged.said[0]
+            note = f"expected {worst.expected}; {worst.actual}" if judged.bad else worst.actual
         self.programs.append({
             "case": relative(path), "verdict": judged.verdict, "rule": judged.rule or None,
             "note": note or None, "executed": judged.executed,

@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from house import callgrind, docs, findings, fuzzing, kernel  # noqa: E402
+from house import callgrind, course, docs, findings, fuzzing, kernel  # noqa: E402
 from house import report, stages, store, tool  # noqa: E402
 from house.shell import Broken, run  # noqa: E402
 from house.stages import Failed, Stage  # noqa: E402
@@ -250,7 +250,22 @@ def test_the_page_is_made_from_the_report(
     report.write(value)
     page = (tmp_path / "index.html").read_text()
     assert "avail_index" in page and "&lt;script&gt;" in page and "<script>" not in page
+    assert "vassay run --device" in page and "A head is used once." in page
+    assert "untriaged/avail_index/1-crash-1" in page
     assert json.loads((tmp_path / "report.json").read_text()) == value
+
+
+@pytest.mark.parametrize(
+    ("code", "state"), [(0, "good"), (1, "bad"), (3, "bad"), (130, "warn"), (None, "warn")]
+)
+def test_the_page_of_a_campaign_that_did_little(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int | None, state: str
+) -> None:
+    monkeypatch.setattr(report, "REPORT", tmp_path)
+    report.write(course.as_report(course.Course(60.0, 2), code, "this is how it ended"))
+    page = (tmp_path / "index.html").read_text()
+    assert f'<p class="verdict {state}">This is how it ended</p>' in page
+    assert "not run" in page
 
 
 def test_commands_explain_themselves() -> None:
