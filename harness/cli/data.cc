@@ -131,6 +131,18 @@ void read_divergence(Reader& reader, Divergence& entry) {
   entry.version = reader.text("version", false);
 }
 
+// "none" is for what the tool itself demands of a run, which no case can say; "later" for what
+// needs a part of the reference that is not there yet.
+bool wants_case(Reader& reader) {
+  const std::string kind = reader.text("case", false);
+  if (kind == "none" || kind == "later") return false;
+  for (size_t i = 0;; ++i) {
+    const std::string device = reader.item("devices", i);
+    if (device.empty()) return i == 0;  // a rule that names no device is for all
+    if (begins_device("reference", device)) return true;
+  }
+}
+
 }  // namespace
 
 Status load_rules(const std::string& root, std::vector<Rule>& out) {
@@ -143,7 +155,7 @@ Status load_rules(const std::string& root, std::vector<Rule>& out) {
     Reader reader(root, "conformance/rules/" + name);
     const Status status = reader.tables("rule", [&] {
       out.push_back({reader.text("id"), reader.text("requirement"), reader.text("clause"),
-                     reader.text("level"), "conformance/rules/" + name});
+                     reader.text("level"), "conformance/rules/" + name, wants_case(reader)});
     });
     if (!status.ok()) return status;
   }

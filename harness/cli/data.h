@@ -19,6 +19,7 @@ struct Rule {
   std::string clause;       // where it stands
   std::string level;        // MUST, SHOULD, TEXT, IMPL, ROB, OBS
   std::string file;         // relative to the project root
+  bool wants_case;          // a case can be had: the reference can run it, and it is about a device
 };
 
 // Reads all rules, sorted by id. The message of an error begins with the file.

@@ -48,6 +48,25 @@ TEST_F(Data, RulesOfAllFilesSortedById) {
   EXPECT_EQ(find_rule(rules, "B-02")->file, "conformance/rules/b.toml");
 }
 
+TEST_F(Data, ACaseIsWantedOfWhatTheReferenceCanRun) {
+  const auto rule = [](std::string id, std::string more) {
+    return "[[rule]]\nid='" + id + "'\nrequirement='r'\nclause='2.7'\nlevel='MUST'\n" + more;
+  };
+  write("rules/a.toml", rule("A-01", "") +
+                            rule("A-02", "devices=['kernel', 'reference:inorder']\n") +
+                            rule("A-03", "devices=['vhost-user', 'qemu']\n") +
+                            rule("A-04", "devices=['reference']\ncase='none'\n") +
+                            rule("A-05", "devices=['reference']\ncase='later'\n"));
+  std::vector<Rule> rules;
+  ASSERT_TRUE(load_rules(root_, rules).ok());
+  ASSERT_EQ(rules.size(), 5u);
+  EXPECT_TRUE(rules[0].wants_case);
+  EXPECT_TRUE(rules[1].wants_case);
+  EXPECT_FALSE(rules[2].wants_case);
+  EXPECT_FALSE(rules[3].wants_case);
+  EXPECT_FALSE(rules[4].wants_case);
+}
+
 TEST_F(Data, AnErrorSaysFileLineAndWhatWasExpected) {
   write("rules/a.toml", "[[rule]]\nid='B-01'\n");
   std::vector<Rule> rules;
