@@ -217,7 +217,11 @@ void DirtyRules::idle(Context& context) {
     }
   }
   demands_.resize(kept);
-  if (!changed_ && marked_.first_beyond(stored_, page)) {
+  const auto queues = context.model.live_queues();
+  const bool judged = std::all_of(queues.begin(), queues.end(), [&](Queue queue) {
+    return context.report.may_judge(Rule::kLog12, queue);
+  });
+  if (judged && !changed_ && marked_.first_beyond(stored_, page)) {
     if (Finding* f = context.report.open(Rule::kLog12, VerdictKind::kNonStrict, kTx, context.op)) {
       f->expected = "pages are marked that were written while they are logged";
       f->actual = "page " + hex16(page) + " is marked";

@@ -239,7 +239,8 @@ void ReceiveRules::check_length(Context& context, const Event& event, const Acco
 // overtook it.
 void ReceiveRules::check_order(Context& context, const Event& event, Account& a, size_t ordinal) {
   QueueModel& q = context.model.queue(event.queue);
-  const bool overtaken = ordinal < a.next;
+  // What a backend has that is waited for comes beside the frames of its successor.
+  const bool overtaken = ordinal < a.next && a.injected[ordinal].at >= q.backend_changed_at;
   size_t left_out = kNames;
   for (size_t i = a.next; i < ordinal; ++i) {
     const Injected& before = a.injected[i];

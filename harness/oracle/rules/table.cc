@@ -94,7 +94,7 @@ constexpr std::array<RuleRow, kRules> kRows = {{
     {Rule::kLog02, "LOG-02", kDirtyPages, kLogged},
     {Rule::kLog04, "LOG-04", kDirtyPages | kMemory, kLogged},
     {Rule::kLog08, "LOG-08", kDirtyPages | kMemory, kLogged},
-    {Rule::kLog12, "LOG-12", kDirtyPages | kMemory | kEveryStore, kLogged},
+    {Rule::kLog12, "LOG-12", kDirtyPages | kMemory | kEveryStore, kAllDuties},
     {Rule::kKrn09, "KRN-09", 0, kRing},
     {Rule::kSaf01, "SAF-01", kAllocations, kSafety},
     {Rule::kSaf02, "SAF-02", 0, kSafety},
