@@ -141,6 +141,7 @@ void Model::walk_chain(Queue queue, uint32_t serial) {
   // With MRG_RXBUF payload may begin in the next buffer.
   const uint32_t least = (features_ & kBitMrgRxbuf) != 0 ? header : header + 1;
   if (receives && walk.writable < least) walk.broken |= kRoomForHeader;
+  if (receives && walk.writable < header + kFrameHead) walk.broken |= kRoomForName;
 
   // Thousands of heads that lead into one long chain would be remembered a thousand parts each.
   if ((walk.broken & (kNoLoop | kCommonLimits | kNoRepublish)) != 0) {

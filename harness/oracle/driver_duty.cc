@@ -6,7 +6,7 @@
 namespace va::oracle {
 namespace {
 
-constexpr std::array<DutyInfo, 23> kDuties = {{
+constexpr std::array<DutyInfo, 24> kDuties = {{
     {kHeadInRange, "head-in-range", "made a head available that is no descriptor"},
     {kNextInRange, "next-in-range", "linked to a descriptor that does not exist"},
     {kNoLoop, "no-loop", "made a loop of descriptors"},
@@ -30,6 +30,7 @@ constexpr std::array<DutyInfo, 23> kDuties = {{
     {kKnown, "known", "did something that the trace does not tell"},
     {kNamed, "named", "made a chain by hand, which carries no ordinal"},
     {kRoomForHeader, "room-for-header", "gave a receive buffer that takes no header"},
+    {kRoomForName, "room-for-name", "gave a receive buffer that has no room for a name"},
 }};
 
 constexpr bool in_order() {

@@ -38,9 +38,10 @@ enum Duty : uint32_t {
   kKnown = 1u << 20,           // no duty: the trace does not tell what the device was given
   kNamed = 1u << 21,           // no duty: chains made by hand carry no ordinal, or another's
   kRoomForHeader = 1u << 22,  // 5.1.6.3.1: a receive buffer has room for header and (alone) payload
+  kRoomForName = 1u << 23,    // no duty: a receive buffer too small to be told from another
 };
 inline constexpr uint32_t kNoDuties = 0;
-inline constexpr uint32_t kAllDuties = (1u << 23) - 1;
+inline constexpr uint32_t kAllDuties = (1u << 24) - 1;
 
 struct DutyInfo {
   Duty duty;

@@ -41,7 +41,7 @@ Place find_place(Model& model, uint64_t gpa, uint64_t len) {
 // Breaches after which the model may not know all of the buffers that a queue has given.
 constexpr uint32_t kHidesBuffers =
     kAllDuties & ~(kHeadInRange | kNextInRange | kReadableFirst | kRightDirection | kBufferKept |
-                   kMapped | kHasPayload | kNoEmptyPart | kNamed | kRoomForHeader);
+                   kMapped | kHasPayload | kNoEmptyPart | kNamed | kRoomForHeader | kRoomForName);
 
 // The used ring is the device's; where a trace samples and the driver stored into it too, what was
 // written there shows as bytes and not as entries.

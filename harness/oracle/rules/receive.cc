@@ -49,7 +49,7 @@ ReceiveRules::Account& ReceiveRules::account(Context& context, Queue queue) {
   if (a.run != run_) {
     a.run = run_;
     a.injected.clear();
-    a.next = 0;
+    a.next = a.nameless = 0;
     a.life = life + 1;
   }
   if (a.life != life) {
@@ -165,12 +165,23 @@ void ReceiveRules::frame(Context& context, const Event& event) {
   const Queue queue = event.queue;
   Account& a = account(context, queue);
   const QueueModel& q = context.model.queue(queue);
-  if (!context.report.may_judge(Rule::kNet23, queue) || q.unsure) return;
-  if (a.injected.size() > kNames) return;
-  for (size_t i = a.packet; i < a.packet + a.buffers; ++i) {
-    if (context.model.request(a.used[i].serial).content_void) return;
-  }
   const auto ordinal = static_cast<size_t>(event.arg[0]);
+  bool judged =
+      context.report.may_judge(Rule::kNet23, queue) && !q.unsure && a.injected.size() <= kNames;
+  for (size_t i = a.packet; i < a.packet + a.buffers; ++i) {
+    judged = judged && !context.model.request(a.used[i].serial).content_void;
+  }
+  if (!judged) {  // it came all the same
+    if (ordinal >= a.injected.size()) return;
+    a.injected[ordinal].received = true;
+    a.next = std::max(a.next, ordinal + 1);
+    return;
+  }
+  // Cut off before its name, it is one of those that seem to be missing.
+  if (event.arg[0] == kNoOrdinal && event.arg[1] < kFrameHead && posts_ahead(q, context.policy)) {
+    ++a.nameless;
+    return;
+  }
   if (ordinal >= a.injected.size() || a.injected[ordinal].received) {
     if (Finding* f = context.report.open(Rule::kNet23, VerdictKind::kFail, queue, event.op)) {
       f->expected = "a frame that the backend had for the driver, once";
@@ -246,6 +257,10 @@ void ReceiveRules::check_order(Context& context, const Event& event, Account& a,
     const Injected& before = a.injected[i];
     const uint64_t bytes = uint64_t{before.len} + context.model.header_length();
     if (before.received || excused(q, before.at) || !fits_everywhere(context.model, q, bytes)) {
+      continue;
+    }
+    if (a.nameless != 0) {
+      --a.nameless;
       continue;
     }
     left_out = std::min(left_out, i);

@@ -62,6 +62,7 @@ class ReceiveRules {
     size_t first = 0;                // in `used`: those before were taken by the driver
     std::vector<Injected> injected;  // by ordinal
     size_t next = 0;                 // in `injected`: those before were received, or left out
+    size_t nameless = 0;             // frames that were cut off before their name
     size_t packet = 0;               // in `used`: the packet that was taken last
     size_t buffers = 0;              // of it; 0: the trace does not show which
   };

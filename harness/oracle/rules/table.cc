@@ -11,8 +11,9 @@ namespace {
 
 // What the accounts of a ring presume: everything but that payload is left alone and that chains
 // are known by name.
-constexpr uint32_t kRing = kAllDuties & ~(kBufferKept | kNamed);
+constexpr uint32_t kRing = kAllDuties & ~(kBufferKept | kNamed | kRoomForName);
 constexpr uint32_t kByName = kAllDuties & ~kBufferKept;
+constexpr uint32_t kReceive = kByName & ~kRoomForName;  // buffers are told apart by where they lie
 // The log is to be complete whatever the driver does, as long as it is known where it is.
 constexpr uint32_t kLogged = kStableRing | kApart | kKnown | kOwnAreaOnly | kMapped;
 constexpr uint32_t kSafety = kNoDuties;
@@ -33,8 +34,8 @@ constexpr std::array<RuleRow, kRules> kRows = {{
     {Rule::kSpl16, "SPL-16", 0, kSafety},
     {Rule::kSpl19, "SPL-19", kSubmits, kByName},
     {Rule::kUsd01, "USD-01", 0, kRing},
-    {Rule::kUsd03, "USD-03", 0, kByName},
-    {Rule::kUsd04, "USD-04", kMemory | kEveryStore, kByName},
+    {Rule::kUsd03, "USD-03", 0, kReceive},
+    {Rule::kUsd04, "USD-04", kMemory | kEveryStore, kReceive},
     {Rule::kUsd05, "USD-05", 0, kRing},
     {Rule::kUsd06, "USD-06", 0, kRing},
     {Rule::kUsd07, "USD-07", 0, kRing},
@@ -42,12 +43,12 @@ constexpr std::array<RuleRow, kRules> kRows = {{
     {Rule::kUsd09, "USD-09", kMemory, kSafety},
     {Rule::kUsd10, "USD-10", kWire, kByName},
     {Rule::kUsd12, "USD-12", kWire, kByName},
-    {Rule::kNet01, "NET-01", 0, kByName},
-    {Rule::kNet02, "NET-02", 0, kByName},
-    {Rule::kNet03, "NET-03", 0, kByName},
-    {Rule::kNet04, "NET-04", kEveryStore, kByName},
-    {Rule::kNet05, "NET-05", kMemory | kEveryStore, kByName},
-    {Rule::kNet23, "NET-23", kWire, kByName},
+    {Rule::kNet01, "NET-01", 0, kReceive},
+    {Rule::kNet02, "NET-02", 0, kReceive},
+    {Rule::kNet03, "NET-03", 0, kReceive},
+    {Rule::kNet04, "NET-04", kEveryStore, kReceive},
+    {Rule::kNet05, "NET-05", kMemory | kEveryStore, kReceive},
+    {Rule::kNet23, "NET-23", kWire, kReceive},
     {Rule::kNus01, "NUS-01", kCalls, kRing},
     {Rule::kNus02, "NUS-02", kCalls, kRing},
     {Rule::kNus03, "NUS-03", kCalls, kRing},
@@ -84,8 +85,8 @@ constexpr std::array<RuleRow, kRules> kRows = {{
     {Rule::kIor01, "IOR-01", 0, kRing},
     {Rule::kPol01, "POL-01", kSubmits | kEveryStore, kByName},
     {Rule::kPol02, "POL-02", kSubmits | kEveryStore, kByName},
-    {Rule::kPol03, "POL-03", kWire, kByName},
-    {Rule::kPol04, "POL-04", kWire, kByName},
+    {Rule::kPol03, "POL-03", kWire, kReceive},
+    {Rule::kPol04, "POL-04", kWire, kReceive},
     {Rule::kLif02, "LIF-02", 0, kSafety},
     {Rule::kLif10, "LIF-10", 0, kRing},
     {Rule::kLif18, "LIF-18", 0, kSafety},

@@ -50,7 +50,7 @@ bool was_kicked(const QueueModel& q, uint16_t position) {
 
 // The first request that the device has not touched.
 const Request* first_waiting(Model& model, const QueueModel& q) {
-  const bool by_name = (q.duty.broken & kNamed) == 0;
+  const bool by_name = (q.duty.broken & (kNamed | kRoomForName)) == 0;
   for (size_t i = q.first_open; i < q.order.size(); ++i) {
     const Request& r = model.request(q.order[i]);
     if (!r.used && !(by_name && r.submitted)) return &r;
@@ -105,7 +105,8 @@ void check_progress(Context& context) {
     if (!context.report.may_judge(Rule::kSpl02, queue)) continue;
     check_completions(context, queue, q);
     // Posted buffers wait for frames, and hold up the ones behind them only by their number.
-    const uint32_t most_held = receives ? std::min(q.num, kMostPosted) - 1 : 0;
+    const bool by_name = (q.duty.broken & (kNamed | kRoomForName)) == 0;
+    const uint32_t most_held = receives && by_name ? std::min(q.num, kMostPosted) - 1 : 0;
     if (q.held > most_held || q.congested || !q.has_kick) continue;
     check_waiting(context, queue, q);
   }
