@@ -4,12 +4,22 @@
 #include <cstring>
 
 namespace va {
+namespace {
+
+bool in_one_piece(std::span<const Segment> segments) {
+  for (size_t i = 1; i < segments.size(); ++i) {
+    if (segments[i].user != segments[i - 1].user + segments[i - 1].len) return false;
+  }
+  return !segments.empty();
+}
+
+}  // namespace
 
 int FrameBuffer::gather(const Packet& packet) {
   bytes_ = {};
   if (packet.len > kMaxFrame) return -EINVAL;
-  if (packet.segments.size() == 1) {
-    bytes_ = packet.memory.view(packet.segments[0].user, packet.segments[0].len);
+  if (in_one_piece(packet.segments)) {
+    bytes_ = packet.memory.view(packet.segments[0].user, packet.len);
     return bytes_.size() == packet.len ? 0 : -EFAULT;
   }
   size_t at = 0;

@@ -33,8 +33,8 @@ class FrameBuffer {
 
  private:
   std::array<uint8_t, kMaxFrame> storage_;
-  std::span<const uint8_t>
-      bytes_;  // of the guest's memory where it is one segment, else of storage_
+  // Of the guest's memory where the segments are neighbours, else of storage_.
+  std::span<const uint8_t> bytes_;
 };
 
 }  // namespace va

@@ -46,7 +46,7 @@ void ReferencePort::start_call(const Op& op) {
   }
 }
 
-void ReferencePort::finish_call(const Op& op, const CallResult& done) {
+void ReferencePort::finish_call(const Op& op, CallResult done) {
   if (done.result == 0) setup_.note(op.code);
   if (done.result == 0 && (op.code == Opcode::kResetOwner || op.code == Opcode::kRelease)) {
     places_ = {};
@@ -113,19 +113,10 @@ ReferencePort::CallResult ReferencePort::call_ring(const Op& op, Caller caller) 
     case Opcode::kSetVringBase:
       done.result = net_.set_vring_base(caller, index, static_cast<uint32_t>(op.arg[0]));
       break;
-    case Opcode::kGetVringBase: {
-      uint32_t base = 0;
-      done.result = net_.get_vring_base(caller, index, base);
-      done.value = base;
-      break;
-    }
-    case Opcode::kSetVringAddr: {
-      const VringAddr addr{op.arg[0], op.arg[1], op.arg[2], op.arg[3],
-                           static_cast<uint32_t>(op.arg[4])};
-      done.result = net_.set_vring_addr(caller, index, addr);
-      if (done.result == 0) places_[index].used = addr.used;
-      break;
-    }
+    case Opcode::kGetVringBase:
+      return get_base(index, caller);
+    case Opcode::kSetVringAddr:
+      return set_addr(op, index, caller);
     case Opcode::kSetVringKick:
       done.result = net_.set_vring_kick(caller, index, event_fd(fd));
       break;
@@ -146,6 +137,20 @@ ReferencePort::CallResult ReferencePort::call_ring(const Op& op, Caller caller) 
       break;
   }
   return done;
+}
+
+ReferencePort::CallResult ReferencePort::get_base(uint32_t index, Caller caller) {
+  uint32_t base = 0;
+  const int result = net_.get_vring_base(caller, index, base);
+  return {result, base};
+}
+
+ReferencePort::CallResult ReferencePort::set_addr(const Op& op, uint32_t index, Caller caller) {
+  const VringAddr addr{op.arg[0], op.arg[1], op.arg[2], op.arg[3],
+                       static_cast<uint32_t>(op.arg[4])};
+  const int result = net_.set_vring_addr(caller, index, addr);
+  if (result == 0) places_[index].used = addr.used;
+  return {result, 0};
 }
 
 EventFd ReferencePort::event_fd(FdKind kind) {

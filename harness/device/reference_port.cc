@@ -11,10 +11,6 @@
 namespace va {
 namespace {
 
-uint32_t name_of(std::span<const uint8_t> frame) {
-  return read_frame(frame).ordinal;
-}
-
 void make_frame(uint32_t ordinal, std::span<uint8_t> frame) {
   std::array<uint8_t, kFrameHead> head;
   write_frame_head(ordinal, head);
@@ -40,8 +36,8 @@ ReferencePort::ReferencePort(PublicationPolicy policy, bool whole_memory_check)
     : whole_memory_check_(whole_memory_check),
       memory_(kArenaUser, kArenaSize),
       net_(policy, memory_, *this),
-      peers_{Peer(*this, name_of), Peer(*this, name_of)},
-      receivers_{ReceivePeer(*this, name_of, make_frame), ReceivePeer(*this, name_of, make_frame)} {
+      peers_{Peer(*this, read_ordinal), Peer(*this, read_ordinal)},
+      receivers_{ReceivePeer(*this, read_ordinal, make_frame), ReceivePeer(*this, read_ordinal, make_frame)} {
   memory_.set_observer(this);
 }
 

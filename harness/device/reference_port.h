@@ -71,11 +71,13 @@ class ReferencePort : public Port,
   // control calls (reference_control.cc)
   void control(const Op& op);
   void start_call(const Op& op);
-  void finish_call(const Op& op, const CallResult& done);
+  void finish_call(const Op& op, CallResult done);
   CallResult call(const Op& op);
   CallResult call_vring(const Op& op);
   CallResult call_device(const Op& op, Caller caller);
   CallResult call_ring(const Op& op, Caller caller);
+  CallResult get_base(uint32_t index, Caller caller);
+  CallResult set_addr(const Op& op, uint32_t index, Caller caller);
   CallResult set_backend(const Op& op, Caller caller);
   Backend* new_peer(uint32_t index, bool asynchronous);
   CallResult set_mem_table(const Op& op, Caller caller);

@@ -173,8 +173,8 @@ void Net::poll_writable(const Backend& backend) {
 }
 
 void Net::use_now(Virtqueue& vq) {
-  const UsedElem elem{chain_.head, 0};
-  vq.publish(memory_, host_, {&elem, 1});
+  batch_[0] = UsedElem{chain_.head, 0};
+  vq.publish(memory_, host_, {batch_.data(), 1});
 }
 
 uint32_t Net::pending_limit(const Virtqueue& vq) const {
@@ -209,10 +209,10 @@ void Net::publish_done(Virtqueue& vq) {
 void Net::publish_arrived(Virtqueue& vq) {
   while (order_head_ != order_tail_) {
     const uint32_t slot = order_[order_head_++ % RequestPool::kSlots];
-    const UsedElem elem{pool_.at(slot).head, 0};
+    batch_[0] = UsedElem{pool_.at(slot).head, 0};
     // The request is gone before its head is the driver's again.
     pool_.release(slot);
-    vq.publish(memory_, host_, {&elem, 1});
+    vq.publish(memory_, host_, {batch_.data(), 1});
   }
 }
 

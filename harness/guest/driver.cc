@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "base/bytes.h"
+#include "base/hot.h"
 #include "prog/frame.h"
 #include "prog/ops.h"
 
@@ -446,10 +447,14 @@ void Driver::put16(uint64_t gpa, uint16_t value) {
   if (uint8_t* to = piece(gpa, sizeof value); to != nullptr) {
     store_le(to, value);
   } else {
-    const std::array<uint8_t, 2> bytes = {static_cast<uint8_t>(value),
-                                          static_cast<uint8_t>(value >> 8)};
-    put(gpa, bytes.data(), bytes.size());
+    put16_across(gpa, value);
   }
+}
+
+VA_COLD void Driver::put16_across(uint64_t gpa, uint16_t value) {
+  const std::array<uint8_t, 2> bytes = {static_cast<uint8_t>(value),
+                                        static_cast<uint8_t>(value >> 8)};
+  put(gpa, bytes.data(), bytes.size());
 }
 
 void Driver::fill(uint64_t gpa, uint8_t byte, uint64_t len) {
@@ -477,11 +482,15 @@ T Driver::get(uint64_t gpa) const {
   if (first < kArenaSize && last < kArenaSize && ((first ^ last) & kHalf) == 0) {
     return load_le<T>(&arena_[first ^ kHalf]);
   }
-  T value = 0;
-  each_part(gpa, sizeof(T), [&](uint32_t offset, uint64_t at, uint32_t n) {
-    std::memcpy(reinterpret_cast<uint8_t*>(&value) + at, &arena_[offset], n);
+  return static_cast<T>(get_across(gpa, sizeof(T)));
+}
+
+VA_COLD uint64_t Driver::get_across(uint64_t gpa, uint64_t len) const {
+  std::array<uint8_t, sizeof(uint64_t)> bytes{};
+  each_part(gpa, len, [&](uint32_t offset, uint64_t at, uint32_t n) {
+    std::memcpy(bytes.data() + at, &arena_[offset], n);
   });
-  return value;
+  return load_le<uint64_t>(bytes.data());
 }
 
 }  // namespace va

@@ -149,8 +149,10 @@ class Driver {
   void put(uint64_t gpa, const void* bytes, uint64_t len);
   void put16(uint64_t gpa, uint16_t value);
   void fill(uint64_t gpa, uint8_t byte, uint64_t len);
+  void put16_across(uint64_t gpa, uint16_t value);
   template <typename T>
   T get(uint64_t gpa) const;  // 0 where there is no memory
+  uint64_t get_across(uint64_t gpa, uint64_t len) const;
   void read(uint64_t gpa, std::span<uint8_t> out) const;
   void event(EventKind kind, Queue queue, uint64_t a = 0, uint64_t b = 0, uint64_t c = 0,
              uint64_t d = 0) {

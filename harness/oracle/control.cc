@@ -2,6 +2,7 @@
 // failed has changed nothing, except `vring`, which is several calls.
 #include <algorithm>
 
+#include "base/hot.h"
 #include "oracle/model.h"
 
 namespace va::oracle {
@@ -18,6 +19,11 @@ const std::array<Op, 2> kDefaultBackends = [] {
   ops[kRx].queue = kRx;
   return ops;
 }();
+
+// Where the control plane is told that a ring lies.
+RingAddr address_of(const RingLayout& ring) {
+  return {user_of(ring.desc), user_of(ring.avail), user_of(ring.used)};
+}
 
 bool is_new_peer(const Op& op) {
   const auto kind = static_cast<BackendKind>(op.arg[0]);
@@ -56,7 +62,7 @@ void Model::on_begin(const Event& event) {
     call.op = supplied_[0];
     supplied_ = {supplied_[1], nullptr};
   }
-  calls_.push_back(call);
+  append(calls_, call);
   const Op& op = *call.op;
   if (deferred_vring_ == call.index) set_up_view(op, call.index);
   if (op.code == Opcode::kBackend) {
@@ -144,7 +150,7 @@ void Model::finish_call(const Op& op, uint32_t index) {
       q.base_told = true;
       break;
     case Opcode::kSetVringAddr: {
-      const std::array<uint64_t, 3> addr = {op.arg[0], op.arg[1], op.arg[2]};
+      const RingAddr addr{op.arg[0], op.arg[1], op.arg[2]};
       if (q.running() && addr != q.device_addr) q.duty.breach(kStableRing, index);
       q.device_addr = addr;
       break;
@@ -191,7 +197,7 @@ void Model::set_vring(const Op& op, uint32_t index) {
   q.device_num = q.num;
   q.device_base = q.exposed;
   q.base_told = true;
-  q.device_addr = {user_of(q.ring.desc), user_of(q.ring.avail), user_of(q.ring.used)};
+  q.device_addr = address_of(q.ring);
   q.has_call = q.has_kick = true;
   if (!table_set_) set_mem_table(kDefaultTable, index);
 }
@@ -214,9 +220,7 @@ void Model::set_backend(const Op& op, uint32_t index) {
 // to anything.
 void Model::check_start(Queue queue, uint32_t index) {
   QueueModel& q = queues_[queue];
-  const std::array<uint64_t, 3> addr = {user_of(q.ring.desc), user_of(q.ring.avail),
-                                        user_of(q.ring.used)};
-  bool agrees = q.device_num == q.num && q.device_addr == addr;
+  bool agrees = q.device_num == q.num && q.device_addr == address_of(q.ring);
   if (q.base_told) agrees = agrees && q.device_base == q.used_idx;
   const bool forgot = q.stop == Stop::kResetOwner || q.stop == Stop::kRelease;
   if (forgot && q.outstanding != 0) agrees = false;
@@ -241,7 +245,7 @@ void Model::set_mem_table(const Op& op, uint32_t index) {
   for (uint64_t i = 0; i < std::min<uint64_t>(limit, staged_regions_.size()); ++i) {
     if ((staged_ >> i & 1) == 0) continue;
     const Region& r = staged_regions_[i];
-    table_.push_back(r);
+    append(table_, r);
     const bool one_half = in_arena(r.gpa, r.size) && r.size != 0 &&
                           (r.gpa - kArenaGpa) / kHalf == (r.gpa - kArenaGpa + r.size - 1) / kHalf;
     plain = plain && one_half && r.user == user_of(r.gpa);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "base/hot.h"
 #include "oracle/model.h"
 
 namespace va::oracle {
@@ -85,12 +86,12 @@ void Model::store(uint64_t gpa, const void* bytes, uint64_t len, uint32_t op) {
 
 // Descriptors and tables that the device has stay as they are.
 void Model::check_store(uint64_t gpa, uint64_t len, uint32_t op) {
-  for (const uint64_t at : {gpa, gpa + len - 1}) {
-    const uint32_t owner = bytes_.owner(at);
-    if (is_outstanding(owner)) {
-      queues_[request(owner).queue].duty.breach(kDescriptorKept, op);
-    }
-  }
+  check_owner(bytes_.owner(gpa), op);
+  check_owner(bytes_.owner(gpa + len - 1), op);
+}
+
+void Model::check_owner(uint32_t owner, uint32_t op) {
+  if (is_outstanding(owner)) queues_[request(owner).queue].duty.breach(kDescriptorKept, op);
 }
 
 // A frame was written: by `avail`, which keeps to memory of its own unless `at=` says otherwise.
@@ -239,7 +240,7 @@ void Model::on_desc_stored(const Event& event) {
     void_buffers(gpa, kDescSize, event.op);
   }
   check_store(gpa, kDescSize, event.op);
-  bytes_.store_pair(gpa, event.arg[1], (event.arg[2] & 0xffffffff) | event.arg[3] << 32);
+  bytes_.store_pair(gpa, {event.arg[1], (event.arg[2] & 0xffffffff) | event.arg[3] << 32});
   if (by_avail && (event.arg[3] & kFlagIndirect) == 0) {
     store_payload(event.arg[1], event.arg[2], event.op);
   }
@@ -313,11 +314,10 @@ void Model::expose_one(Queue queue, uint16_t position, uint32_t op) {
   // What was built earlier may have been written over since, where memory is shared.
   const bool old = checked_ && state.waiting_op != op;
   if (r.ordinal == kNoOrdinal || q.by_hand || old) q.duty.breach(kNamed, op);
-  r.content_void =
-      old || std::find(q.scribbled.begin(), q.scribbled.end(), r.ordinal) != q.scribbled.end();
+  r.content_void = old || q.was_scribbled(r.ordinal);
   state.waiting_life = 0;
   state.request = serial;
-  q.order.push_back(serial);
+  append(q.order, serial);
   ++q.outstanding;
   if (r.ordinal != kNoOrdinal) {
     auto& names = by_ordinal_[queue];
@@ -335,7 +335,7 @@ void Model::on_reclaimed(const Event& event) {
   const uint32_t serial = q.heads[event.arg[0]].request;
   if (!is_outstanding(serial) || request(serial).queue != event.queue) return;
   request(serial).reclaimed = true;
-  q.early.push_back(serial);
+  append(q.early, serial);
 }
 
 }  // namespace va::oracle

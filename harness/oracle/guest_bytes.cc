@@ -73,37 +73,46 @@ void GuestBytes::store(uint64_t gpa, const void* bytes, uint64_t len) {
   }
 }
 
+// The common case of the functions below is short and takes no local's address: each is called for
+// every store of a trace, and a sanitizer's stack frame would cost more than the rest.
+void GuestBytes::store_across(uint64_t gpa, Pair pair, uint32_t len) {
+  uint8_t bytes[sizeof pair];
+  store_le(bytes, pair.low);
+  store_le(bytes + 8, pair.high);
+  store(gpa, bytes, len);
+}
+
+GuestBytes::Pair GuestBytes::load_across(uint64_t gpa, uint32_t len) const {
+  uint8_t bytes[sizeof(Pair)] = {};
+  load(gpa, bytes, len);
+  return {load_le<uint64_t>(bytes), load_le<uint64_t>(bytes + 8)};
+}
+
 void GuestBytes::store16(uint64_t gpa, uint16_t value) {
   if (gpa % 2 != 0 || !in_arena(gpa, 2)) {
-    store(gpa, &value, 2);
+    store_across(gpa, {value, 0}, 2);
     return;
   }
   const auto at = static_cast<uint32_t>(gpa - kArenaGpa);
   store_le(fresh(at / kGranule, false) + at % kGranule, value);
 }
 
-void GuestBytes::store_pair(uint64_t gpa, uint64_t low, uint64_t high) {
+void GuestBytes::store_pair(uint64_t gpa, Pair pair) {
   if (gpa % kGranule != 0 || !in_arena(gpa, kGranule)) {
-    store(gpa, &low, 8);
-    store(gpa + 8, &high, 8);
+    store_across(gpa, pair, kGranule);
     return;
   }
   const auto at = static_cast<uint32_t>(gpa - kArenaGpa);
   stored_[at / kGranule] = clock_;
-  store_le(bytes_.data() + at, low);
-  store_le(bytes_.data() + at + 8, high);
+  store_le(bytes_.data() + at, pair.low);
+  store_le(bytes_.data() + at + 8, pair.high);
 }
 
-void GuestBytes::load_pair(uint64_t gpa, uint64_t& low, uint64_t& high) const {
-  if (gpa % kGranule != 0 || !in_arena(gpa, kGranule)) {
-    load(gpa, &low, 8);
-    load(gpa + 8, &high, 8);
-    return;
-  }
+GuestBytes::Pair GuestBytes::load_pair(uint64_t gpa) const {
+  if (gpa % kGranule != 0 || !in_arena(gpa, kGranule)) return load_across(gpa, kGranule);
   const auto at = static_cast<uint32_t>(gpa - kArenaGpa);
-  const bool fresh = stored_[at / kGranule] < start_;
-  low = fresh ? 0 : load_le<uint64_t>(bytes_.data() + at);
-  high = fresh ? 0 : load_le<uint64_t>(bytes_.data() + at + 8);
+  if (stored_[at / kGranule] < start_) return {};
+  return {load_le<uint64_t>(bytes_.data() + at), load_le<uint64_t>(bytes_.data() + at + 8)};
 }
 
 void GuestBytes::zero(uint64_t gpa, uint64_t len) {
@@ -152,11 +161,7 @@ void GuestBytes::load(uint64_t gpa, void* bytes, uint32_t len) const {
 }
 
 uint16_t GuestBytes::load16(uint64_t gpa) const {
-  if (gpa % 2 != 0 || !in_arena(gpa, 2)) {
-    uint8_t two[2];
-    load(gpa, two, 2);
-    return load_le<uint16_t>(two);
-  }
+  if (gpa % 2 != 0 || !in_arena(gpa, 2)) return static_cast<uint16_t>(load_across(gpa, 2).low);
   const auto at = static_cast<uint32_t>(gpa - kArenaGpa);
   return stored_[at / kGranule] < start_ ? uint16_t{0} : load_le<uint16_t>(bytes_.data() + at);
 }

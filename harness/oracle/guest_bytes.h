@@ -30,13 +30,17 @@ class GuestBytes {
   void zero(uint64_t gpa, uint64_t len);
   void payload(uint64_t gpa, uint64_t len);
 
-  void store16(uint64_t gpa, uint16_t value);
   // A descriptor's 16 bytes, as two words.
-  void store_pair(uint64_t gpa, uint64_t low, uint64_t high);
+  struct Pair {
+    uint64_t low = 0;
+    uint64_t high = 0;
+  };
+  void store16(uint64_t gpa, uint16_t value);
+  void store_pair(uint64_t gpa, Pair pair);
 
   // Zero where there is no memory.
   uint16_t load16(uint64_t gpa) const;
-  void load_pair(uint64_t gpa, uint64_t& low, uint64_t& high) const;
+  Pair load_pair(uint64_t gpa) const;
   void load(uint64_t gpa, void* bytes, uint32_t len) const;
 
   // Whether all of these bytes lie in the arena and none is payload.
@@ -51,6 +55,9 @@ class GuestBytes {
   static constexpr uint32_t kGranule = 16;
   static constexpr uint32_t kBlock = 64;  // payload is remembered by blocks
 
+  // The same for what lies across granules or the arena's edge.
+  void store_across(uint64_t gpa, Pair pair, uint32_t len);
+  Pair load_across(uint64_t gpa, uint32_t len) const;
   uint8_t* fresh(uint32_t granule, bool whole);
   bool granule_known(uint32_t granule) const;
 

@@ -72,9 +72,21 @@ class Judge::Impl {
   void check_observable(const Case& from, const Trace& trace);
   std::string_view rule_of(const Case* from);
 
+  // Called for each operation that the replay leaves behind. One word, so that it is passed in a
+  // register.
+  struct Leave {
+    Impl& impl;
+    void operator()(uint32_t op) const {
+      impl.expectations_.left(impl.context_, *impl.trace_, op, impl.number_);
+    }
+  };
+
   oracle::Model model_;
   oracle::Replay replay_;
   oracle::Report report_;
+  Context context_{model_, report_, Policy::kUnknown, 0};
+  const Trace* trace_ = nullptr;
+  size_t number_ = 0;  // of the event that is judged
   oracle::Conservation conservation_;
   oracle::NotificationRules notifications_;
   oracle::WireRules wire_;
@@ -109,6 +121,10 @@ void Judge::Impl::check_observable(const Case& from, const Trace& trace) {
 void Judge::Impl::judge(const Program& program, const Case* from, const Trace& trace,
                         Verdicts& out) {
   out.clear();
+  trace_ = &trace;
+  number_ = 0;
+  context_.policy = trace.header.policy;
+  context_.op = 0;
   model_.begin(program, (trace.header.sees & kEveryStore) == 0);
   replay_.begin(program, model_);
   report_.begin(out, model_, trace.header.sees);
@@ -121,18 +137,14 @@ void Judge::Impl::judge(const Program& program, const Case* from, const Trace& t
   ended_ = false;
   if (from != nullptr) check_observable(*from, trace);
 
-  Context context{model_, report_, trace.header.policy, 0};
-  for (size_t number = 0; number < trace.events.size(); ++number) {
-    const Event& event = trace.events[number];
-    if (!ended_) {
-      replay_.advance(event, [&](uint32_t op) { expectations_.left(context, trace, op, number); });
-    }
-    judge_event(context, trace, number);
+  for (; number_ < trace.events.size(); ++number_) {
+    const Event& event = trace.events[number_];
+    if (!ended_) replay_.advance(event, Leave{*this});
+    judge_event(context_, trace, number_);
   }
   if (!ended_) {
-    replay_.finish(
-        [&](uint32_t op) { expectations_.left(context, trace, op, trace.events.size()); });
-    oracle::check_calls_at_end(context);
+    replay_.finish(Leave{*this});
+    oracle::check_calls_at_end(context_);
   }
 }
 
@@ -193,6 +205,8 @@ void Judge::Impl::judge_event(Context& context, const Trace& trace, size_t numbe
       expectations_.settled(context, trace, replay_.current(), number + 1);
       break;
     case EventKind::kAllocated:
+      if (event.arg[0] != 0) robustness_.ending(context, event);
+      break;
     case EventKind::kAssertion:
     case EventKind::kForeign:
       robustness_.ending(context, event);

@@ -32,6 +32,8 @@
 
 #include <algorithm>
 
+#include "base/hot.h"
+
 namespace va::oracle {
 namespace {
 
@@ -310,7 +312,7 @@ Request* Model::on_submitted(const Event& event) {
   ++q.held;
   Request* r = named(event.queue % kQueues, event.arg[0]);
   if (r == nullptr) return nullptr;
-  if (!r->submitted) q.submissions.push_back(serial(*r));
+  if (!r->submitted) append(q.submissions, serial(*r));
   r->submitted = true;
   r->completed = false;
   r->inside = false;
@@ -326,7 +328,7 @@ Request* Model::on_completed(const Event& event) {
   ++work_;
   Request* r = named(event.queue % kQueues, event.arg[0]);
   if (r == nullptr) return nullptr;
-  if (!r->completed) q.finished.push_back(serial(*r));
+  if (!r->completed) append(q.finished, serial(*r));
   r->completed = true;
   r->failed = event.arg[1] != 0;
   r->completed_at = event_;

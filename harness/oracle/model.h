@@ -4,6 +4,7 @@
 // model.cc opens with the theory.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
@@ -21,7 +22,6 @@ namespace va::oracle {
 
 // A piece of a buffer, as a descriptor names it.
 struct Part {
-  Part(uint64_t at, uint32_t bytes, bool may_write) : gpa(at), len(bytes), writable(may_write) {}
   uint64_t gpa = 0;
   uint32_t len = 0;
   bool writable = false;
@@ -80,6 +80,16 @@ struct HeadState {
 // Why the device may do nothing on a queue.
 enum class Stop : uint8_t { kNeverStarted, kRunning, kBackend, kResetOwner, kRelease };
 
+// User addresses, as the control plane names them.
+struct RingAddr {
+  uint64_t desc = 0;
+  uint64_t avail = 0;
+  uint64_t used = 0;
+  bool operator==(const RingAddr& other) const {
+    return desc == other.desc && avail == other.avail && used == other.used;
+  }
+};
+
 struct QueueModel {
   bool live = false;  // touched in this Program
   uint32_t life = 0;  // grows with every set-up, over all Programs
@@ -91,7 +101,7 @@ struct QueueModel {
   uint32_t device_num = 0;
   bool base_told = false;  // a base that the next start begins at
   uint64_t device_base = 0;
-  std::array<uint64_t, 3> device_addr{};  // user addresses: desc, avail, used
+  RingAddr device_addr;
   bool has_call = false;
   bool has_kick = false;
   Stop stop = Stop::kNeverStarted;
@@ -149,6 +159,10 @@ struct QueueModel {
 
   uint32_t slot(uint16_t index) const { return num == 0 ? 0 : index % num; }
   bool running() const { return stop == Stop::kRunning; }
+  bool was_scribbled(uint32_t ordinal) const {
+    return std::any_of(scribbled.begin(), scribbled.end(),
+                       [ordinal](uint32_t each) { return each == ordinal; });
+  }
   bool may_act() const { return running() || starting != 0; }
 };
 
@@ -263,9 +277,11 @@ class Model {
 
   // chain_walk.cc
   void walk_chain(Queue queue, uint32_t serial);
-  bool read_descriptor(uint64_t gpa, Walk& walk, Descriptor& desc);
-  void walk_table(const Descriptor& outer, Walk& walk);
-  void add_part(const Descriptor& desc, Walk& walk);
+  const Descriptor* read_descriptor(uint64_t gpa);
+  void claim(uint64_t gpa);
+  void walk_table(uint64_t table, uint32_t table_len);
+  void add_part(const Descriptor& desc);
+  void end_walk(uint32_t first_part);
   bool overlaps_ring(uint64_t gpa, uint64_t len) const;
 
   // driver_view.cc
@@ -274,6 +290,7 @@ class Model {
   void store(uint64_t gpa, const void* bytes, uint64_t len, uint32_t op);
   void store_payload(uint64_t gpa, uint64_t len, uint32_t op);
   void check_store(uint64_t gpa, uint64_t len, uint32_t op);
+  void check_owner(uint32_t owner, uint32_t op);
   void check_ring_store(QueueModel& q, uint64_t gpa, uint64_t len, uint32_t op);
   void void_buffers(uint64_t gpa, uint64_t len, uint32_t op);
   void reread(Queue queue, uint32_t op);
@@ -301,6 +318,8 @@ class Model {
 
   const Program* program_ = nullptr;
   GuestBytes bytes_;
+  Walk walk_;              // of the chain that is walked
+  Descriptor descriptor_;  // read last
   uint64_t features_ = 0;
   bool checked_ = false;  // the Program does more than `avail` alone: look for shared memory
 

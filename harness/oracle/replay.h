@@ -80,7 +80,7 @@ class Replay {
 
   // Executes the next operation; false at the end.
   template <typename Leave>
-  bool step(Leave& leave) {
+  bool step(Leave leave) {
     if (current_ != kNowhere) leave(current_);
     current_ = kNowhere;
     idle_seen_ = false;

@@ -54,12 +54,16 @@ struct FrameFacts {
   uint32_t fill = 0;              // the payload's byte, 0 … 255; kMixed; 0 where there is none
 };
 
+// The ordinal that a frame carries; kNoOrdinal if it does not have the suite's MAC.
+inline uint32_t read_ordinal(std::span<const uint8_t> frame) {
+  if (frame.size() < 6 || frame[0] != 2 || (frame[1] | frame[2] | frame[3]) != 0) return kNoOrdinal;
+  return static_cast<uint32_t>(frame[4]) << 8 | frame[5];
+}
+
 inline FrameFacts read_frame(std::span<const uint8_t> frame) {
   FrameFacts facts;
+  facts.ordinal = read_ordinal(frame);
   facts.len = static_cast<uint32_t>(frame.size());
-  if (frame.size() >= 6 && frame[0] == 2 && (frame[1] | frame[2] | frame[3]) == 0) {
-    facts.ordinal = static_cast<uint32_t>(frame[4]) << 8 | frame[5];
-  }
   if (frame.size() > kFrameHead) {
     const uint8_t* payload = frame.data() + kFrameHead;
     const size_t n = frame.size() - kFrameHead;

@@ -24,6 +24,12 @@ const Region* MemTable::find(uint64_t first, uint64_t last) const {
 }
 
 int MemTable::translate(uint64_t gpa, uint32_t len, std::span<Segment> out) const {
+  if (len == 0) return 0;
+  if (out.empty()) return -ENOBUFS;
+  if (const std::optional<uint64_t> user = flat(gpa, len)) {
+    out[0] = {*user, len};
+    return 1;
+  }
   size_t n = 0;
   while (len > 0) {
     if (n == out.size()) return -ENOBUFS;
@@ -40,6 +46,14 @@ int MemTable::translate(uint64_t gpa, uint32_t len, std::span<Segment> out) cons
     len -= part;
   }
   return static_cast<int>(n);
+}
+
+std::optional<uint64_t> MemTable::flat(uint64_t gpa, uint32_t len) const {
+  const uint64_t last = gpa + len - 1;
+  if (last < gpa) return std::nullopt;
+  const Region* region = find(gpa, last);
+  if (region == nullptr || region->gpa > gpa || region->last() < last) return std::nullopt;
+  return region->user + (gpa - region->gpa);
 }
 
 GuestMemory::GuestMemory(uint64_t user_base, uint32_t size)

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <span>
 
 namespace va {
@@ -52,6 +53,9 @@ class MemTable {
   // Splits [gpa, gpa + len) into segments, in address order. Returns how many (0 for len 0),
   // -EFAULT where a byte is not mapped, -ENOBUFS where more than out.size() would be needed.
   int translate(uint64_t gpa, uint32_t len, std::span<Segment> out) const;
+
+  // The user address of [gpa, gpa + len), `len` > 0, where it is one segment.
+  std::optional<uint64_t> flat(uint64_t gpa, uint32_t len) const;
 
  private:
   const Region* find(uint64_t first, uint64_t last) const;

@@ -90,11 +90,6 @@ struct Event {
   uint32_t op = 0;
   std::array<uint64_t, 4> arg{};  // in the order of the event's operands
 
-  Event() = default;
-  // From scalars, so that add() builds the event in its place: the hot path of every run.
-  Event(EventKind kind_, Queue queue_, uint32_t op_, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
-      : kind(kind_), queue(queue_), op(op_), arg{a, b, c, d} {}
-
   friend bool operator==(const Event&, const Event&) = default;
 };
 
@@ -146,9 +141,19 @@ struct Trace {
   std::vector<Event> events;
 
   void clear() { events.clear(); }  // keeps the memory and the header
+  // Made in its place and filled in: an argument of emplace_back() would be an object in memory,
+  // and every caller, inlined as this is on the hot path, would pay a sanitizer's stack frame for
+  // it.
   void add(uint32_t op, EventKind kind, Queue queue = 0, uint64_t a = 0, uint64_t b = 0,
            uint64_t c = 0, uint64_t d = 0) {
-    events.emplace_back(kind, queue, op, a, b, c, d);
+    Event& event = events.emplace_back();
+    event.kind = kind;
+    event.queue = queue;
+    event.op = op;
+    event.arg[0] = a;
+    event.arg[1] = b;
+    event.arg[2] = c;
+    event.arg[3] = d;
   }
   friend bool operator==(const Trace&, const Trace&) = default;
 };

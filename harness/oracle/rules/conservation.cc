@@ -1,9 +1,45 @@
 #include "oracle/rules/conservation.h"
 
+#include "base/hot.h"
 #include "oracle/rules/order.h"
 #include "oracle/rules/publication.h"
 
 namespace va::oracle {
+namespace {
+
+VA_COLD void say_head(Finding& f, const QueueModel& q, uint64_t id) {
+  f.expected =
+      "no used entry for a head that is no descriptor (queue size " + std::to_string(q.num) + ")";
+  f.actual = "a used entry with id " + std::to_string(id);
+}
+
+VA_COLD void say_len(Finding& f, uint64_t id, uint64_t len) {
+  f.expected = "len 0: a transmit chain has no writable part";
+  f.actual = "len " + std::to_string(len) + " for id " + std::to_string(id);
+}
+
+VA_COLD void say_slot(Finding& f, const QueueModel& q, uint64_t slot, uint64_t id) {
+  f.expected = "used entries for the " + std::to_string(q.outstanding) +
+               " chains that the device has, from slot " + std::to_string(q.slot(q.used_idx)) +
+               " on";
+  f.actual = "slot " + std::to_string(slot) + " was written (id " + std::to_string(id) + ")";
+}
+
+VA_COLD void say_idx(Finding& f, const QueueModel& q, uint16_t value) {
+  f.expected = "used idx from " + hex16(q.used_idx) + " to at most " +
+               hex16(static_cast<uint16_t>(q.used_idx + q.outstanding)) + ": the device has " +
+               std::to_string(q.outstanding) + " chains";
+  f.actual = "used idx " + hex16(value);
+}
+
+VA_COLD void say_hole(Finding& f, const QueueModel& q, uint16_t position, uint16_t end) {
+  f.expected = "used idx moves over entries that were stored, " + std::to_string(q.staged) +
+               " from " + hex16(q.used_idx) + " on";
+  f.actual =
+      "used idx " + hex16(end) + ", and no entry in slot " + std::to_string(q.slot(position));
+}
+
+}  // namespace
 
 void Conservation::entry(Context& context, const Event& event) {
   QueueModel& q = context.model.queue(event.queue);
@@ -12,26 +48,20 @@ void Conservation::entry(Context& context, const Event& event) {
   const uint64_t len = event.arg[2];
   if (id >= q.num && (q.duty.broken & kHeadInRange) != 0) {
     if (Finding* f = context.report.open(Rule::kSpl11, VerdictKind::kFail, event.queue, event.op)) {
-      f->expected = "no used entry for a head that is no descriptor (queue size " +
-                    std::to_string(q.num) + ")";
-      f->actual = "a used entry with id " + std::to_string(id);
+      say_head(*f, q, id);
     }
   }
   if (slot >= q.num) return;
   if ((event.queue & 1) == 0 && len != 0) {
     if (Finding* f =
             context.report.open(Rule::kUsd05, VerdictKind::kNonStrict, event.queue, event.op)) {
-      f->expected = "len 0: a transmit chain has no writable part";
-      f->actual = "len " + std::to_string(len) + " for id " + std::to_string(id);
+      say_len(*f, id, len);
     }
   }
   const auto ahead = static_cast<uint32_t>((slot + q.num - q.slot(q.used_idx)) % q.num);
   if (ahead >= q.outstanding && context.report.may_judge(Rule::kUsd08, event.queue)) {
     if (Finding* f = context.report.open(Rule::kUsd08, VerdictKind::kFail, event.queue, event.op)) {
-      f->expected = "used entries for the " + std::to_string(q.outstanding) +
-                    " chains that the device has, from slot " + std::to_string(q.slot(q.used_idx)) +
-                    " on";
-      f->actual = "slot " + std::to_string(slot) + " was written (id " + std::to_string(id) + ")";
+      say_slot(*f, q, slot, id);
     }
     q.spoiled = true;
   }
@@ -54,16 +84,13 @@ bool Conservation::index_is_legal(Context& context, Queue queue, uint16_t value)
   const bool backward = back <= q.num || (!wraps && value < q.used_idx);
   const Rule rule = wraps ? Rule::kSpl03 : backward ? Rule::kUsd08 : Rule::kUsd07;
   if (Finding* f = context.report.open(rule, VerdictKind::kFail, queue, context.op)) {
-    f->expected = "used idx from " + hex16(q.used_idx) + " to at most " +
-                  hex16(static_cast<uint16_t>(q.used_idx + q.outstanding)) + ": the device has " +
-                  std::to_string(q.outstanding) + " chains";
-    f->actual = "used idx " + hex16(value);
+    say_idx(*f, q, value);
   }
   return false;
 }
 
 // Why `id` names no chain that the device has.
-void Conservation::blame(Context& context, Queue queue, uint32_t id) {
+VA_COLD void Conservation::blame(Context& context, Queue queue, uint32_t id) {
   Model& model = context.model;
   const QueueModel& q = model.queue(queue);
   Rule rule = Rule::kUsd01;
@@ -86,9 +113,9 @@ void Conservation::blame(Context& context, Queue queue, uint32_t id) {
 }
 
 // With IN_ORDER one entry, in the slot of the first, may stand for a batch (2.7.9): then it names
-// the last, and the slots of the others are skipped. `next` is the position behind the batch.
-bool Conservation::publish_one(Context& context, Queue queue, uint16_t position, uint16_t end,
-                               uint16_t& next) {
+// the last, and the slots of the others are skipped. Returns the position behind the batch; kBad
+// where a rule spoke.
+uint32_t Conservation::publish_one(Context& context, Queue queue, uint16_t position, uint16_t end) {
   Model& model = context.model;
   QueueModel& q = model.queue(queue);
   StagedEntry& entry = q.entries[q.slot(position)];
@@ -96,16 +123,13 @@ bool Conservation::publish_one(Context& context, Queue queue, uint16_t position,
     const bool wraps = position == 0xffff || end < position;
     const Rule rule = wraps ? Rule::kSpl03 : Rule::kUsd06;
     if (Finding* f = context.report.open(rule, VerdictKind::kFail, queue, context.op)) {
-      f->expected = "used idx moves over entries that were stored, " + std::to_string(q.staged) +
-                    " from " + hex16(q.used_idx) + " on";
-      f->actual =
-          "used idx " + hex16(end) + ", and no entry in slot " + std::to_string(q.slot(position));
+      say_hole(*f, q, position, end);
     }
-    return false;
+    return kBad;
   }
   entry.fresh = false;
   if (q.staged != 0) --q.staged;
-  next = static_cast<uint16_t>(position + 1);
+  auto next = static_cast<uint16_t>(position + 1);
   if ((model.acked_features() & kBitInOrder) != 0) {
     while (next != end) {
       const StagedEntry& skipped = q.entries[q.slot(next)];
@@ -115,21 +139,21 @@ bool Conservation::publish_one(Context& context, Queue queue, uint16_t position,
       check_publication(context, q, *r, 0);
       r->used_len = kUnknownLen;
       model.mark_used(q, *r);
-      published_.push_back(r);
+      append(published_, r);
       ++next;
     }
   }
   Request* r = model.outstanding(q, queue, entry.id);
   if (r == nullptr) {
     blame(context, queue, entry.id);
-    return false;
+    return kBad;
   }
   check_order(context, q, *r);
   check_publication(context, q, *r, entry.len);
   r->used_len = entry.len;
   model.mark_used(q, *r);
-  published_.push_back(r);
-  return true;
+  append(published_, r);
+  return next;
 }
 
 // Where a trace samples, it shows the last lap of the ring only. The entries before it are gone,
@@ -140,7 +164,7 @@ void Conservation::skip_laps(Model& model, QueueModel& q, uint16_t steps) {
   for (; skipped != 0 && !q.early.empty(); --skipped) {
     Request& r = model.request(q.early.front());
     model.mark_used(q, r);
-    published_.push_back(&r);
+    append(published_, &r);
   }
   for (uint32_t i = 0; i < q.num; ++i) {
     const auto position = static_cast<uint16_t>(q.used_idx + i);
@@ -160,7 +184,9 @@ const std::vector<Request*>& Conservation::publish(Context& context, const Event
     skip_laps(context.model, q, steps);
   }
   for (uint16_t at = q.used_idx; good && at != value;) {
-    good = publish_one(context, queue, at, value, at);
+    const uint32_t next = publish_one(context, queue, at, value);
+    good = next != kBad;
+    at = static_cast<uint16_t>(next);
   }
   q.used_idx = value;
   if (!good) q.staged = 0;

@@ -32,7 +32,8 @@ class Conservation {
  private:
   static bool index_is_legal(Context& context, Queue queue, uint16_t value);
   void skip_laps(Model& model, QueueModel& q, uint16_t steps);
-  bool publish_one(Context& context, Queue queue, uint16_t position, uint16_t end, uint16_t& next);
+  static constexpr uint32_t kBad = 0x10000;  // no used index
+  uint32_t publish_one(Context& context, Queue queue, uint16_t position, uint16_t end);
   static void blame(Context& context, Queue queue, uint32_t id);
 
   std::vector<Request*> published_;

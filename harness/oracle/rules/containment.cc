@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/hot.h"
 #include "oracle/rules/buffers.h"
 
 namespace va::oracle {
@@ -118,9 +119,11 @@ void check_write(Context& context, const Event& event) {
   }
 }
 
-void check_activity(Context& context, const Event& event, const char* what) {
-  const QueueModel& q = context.model.queue(event.queue);
-  if (q.may_act()) return;
+namespace {
+
+// The device did something on a queue where it may not act.
+VA_COLD void check_idle_queue(Context& context, const QueueModel& q, const Event& event,
+                              const char* what) {
   const bool every_store = context.report.sees(kEveryStore);
   Rule rule = Rule::kLif02;
   const char* stop = "the ring was started";
@@ -148,6 +151,13 @@ void check_activity(Context& context, const Event& event, const char* what) {
     f->expected = std::string("nothing from the device ") + (before ? "before " : "after ") + stop;
     f->actual = what;
   }
+}
+
+}  // namespace
+
+void check_activity(Context& context, const Event& event, const char* what) {
+  const QueueModel& q = context.model.queue(event.queue);
+  if (!q.may_act()) check_idle_queue(context, q, event, what);
 }
 
 void settle_stops(Model& model) {

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 
+#include "base/hot.h"
+
 namespace va::oracle {
 namespace {
 
-void check_swap(Context& context, const Op& op) {
+VA_COLD void check_swap(Context& context, const Op& op) {
   const auto kind = static_cast<BackendKind>(op.arg[0]);
   if (kind != BackendKind::kNone && kind != BackendKind::kAsync && kind != BackendKind::kSync) {
     return;
@@ -24,7 +26,7 @@ void check_swap(Context& context, const Op& op) {
   }
 }
 
-void check_close(Context& context, const Op& op) {
+VA_COLD void check_close(Context& context, const Op& op) {
   for (const Queue queue : context.model.live_queues()) {
     const QueueModel& q = context.model.queue(queue);
     if (q.held == 0) continue;
@@ -36,7 +38,7 @@ void check_close(Context& context, const Op& op) {
   }
 }
 
-void check_memory(Context& context) {
+VA_COLD void check_memory(Context& context) {
   for (const Queue queue : context.model.live_queues()) {
     const QueueModel& q = context.model.queue(queue);
     if (q.held == 0) continue;
@@ -47,7 +49,7 @@ void check_memory(Context& context) {
   }
 }
 
-void check_base(Context& context, const Op& op, uint64_t value) {
+VA_COLD void check_base(Context& context, const Op& op, uint64_t value) {
   const QueueModel& q = context.model.queue(op.queue);
   if (q.base_told || q.unsure) return;
   const auto taken = static_cast<uint16_t>(value - q.used_idx);
@@ -67,6 +69,13 @@ void check_base(Context& context, const Op& op, uint64_t value) {
           "base " + hex16(q.used_idx) + ": the ring is stopped, all that was taken is used";
       f->actual = hex16(value);
     }
+  }
+}
+
+VA_COLD void say_pending(Context& context, size_t pending) {
+  if (Finding* f = context.report.open(Rule::kSaf07, VerdictKind::kRobustness, kTx, context.op)) {
+    f->expected = "every control call returns once nothing is held";
+    f->actual = std::to_string(pending) + " did not";
   }
 }
 
@@ -95,11 +104,7 @@ void check_return(Context& context, const Op& op, const Event& event) {
 
 void check_calls_at_end(Context& context) {
   const size_t pending = context.model.pending_calls();
-  if (pending == 0) return;
-  if (Finding* f = context.report.open(Rule::kSaf07, VerdictKind::kRobustness, kTx, context.op)) {
-    f->expected = "every control call returns once nothing is held";
-    f->actual = std::to_string(pending) + " did not";
-  }
+  if (pending != 0) say_pending(context, pending);
 }
 
 }  // namespace va::oracle

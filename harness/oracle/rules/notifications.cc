@@ -1,5 +1,7 @@
 #include "oracle/rules/notifications.h"
 
+#include "base/hot.h"
+
 namespace va::oracle {
 namespace {
 
@@ -8,6 +10,17 @@ bool stepped_over(uint16_t from, uint16_t to, uint16_t event) {
   const uint32_t end = to >= from ? to : to + 0x10000u;
   const uint32_t at = event >= from ? event : event + 0x10000u;
   return at < end;
+}
+
+VA_COLD void say_flags(Finding& f, const QueueModel& q, bool event_idx) {
+  f.expected = event_idx ? "used flags 0: EVENT_IDX is negotiated" : "used flags 0 or 1";
+  f.actual = "used flags " + hex16(q.used_flags);
+}
+
+VA_COLD void say_avail_event(Finding& f, const QueueModel& q) {
+  f.expected =
+      "avail_event from used idx " + hex16(q.used_idx) + " to avail idx " + hex16(q.exposed);
+  f.actual = "avail_event " + hex16(q.avail_event);
 }
 
 }  // namespace
@@ -67,7 +80,8 @@ void NotificationRules::published(Context& context, Queue queue, uint16_t old_id
   state.op = context.op;
 }
 
-void NotificationRules::too_many(Context& context, Queue queue, bool published, uint32_t op) {
+VA_COLD void NotificationRules::too_many(Context& context, Queue queue, bool published,
+                                         uint32_t op) {
   const QueueModel& q = context.model.queue(queue);
   const bool event_idx = context.model.event_idx();
   const bool in_flight = q.held != 0 && context.report.sees(kSubmits | kEveryStore);
@@ -109,7 +123,7 @@ void NotificationRules::call(Context& context, const Event& event) {
   state.owed = state.published = state.unknown = false;
 }
 
-void NotificationRules::complain(Context& context, Queue queue, const State& state) {
+VA_COLD void NotificationRules::complain(Context& context, Queue queue, const State& state) {
   const QueueModel& q = context.model.queue(queue);
   const Rule rule = state.early_call ? Rule::kNus10 : state.rule;
   if (Finding* f = context.report.open(rule, VerdictKind::kFail, queue, state.op)) {
@@ -163,8 +177,7 @@ void NotificationRules::used_flags(Context& context, const Event& event) {
   if (q.used_flags <= most) return;
   const Rule rule = event_idx ? Rule::kNav02 : Rule::kNav01;
   if (Finding* f = context.report.open(rule, VerdictKind::kFail, event.queue, event.op)) {
-    f->expected = event_idx ? "used flags 0: EVENT_IDX is negotiated" : "used flags 0 or 1";
-    f->actual = "used flags " + hex16(q.used_flags);
+    say_flags(*f, q, event_idx);
   }
 }
 
@@ -176,9 +189,7 @@ void NotificationRules::avail_event(Context& context, const Event& event) {
   const auto offered = static_cast<uint16_t>(q.exposed - q.used_idx);
   if (static_cast<uint16_t>(q.avail_event - q.used_idx) <= offered) return;
   if (Finding* f = context.report.open(Rule::kNav05, VerdictKind::kFail, event.queue, event.op)) {
-    f->expected =
-        "avail_event from used idx " + hex16(q.used_idx) + " to avail idx " + hex16(q.exposed);
-    f->actual = "avail_event " + hex16(q.avail_event);
+    say_avail_event(*f, q);
   }
 }
 

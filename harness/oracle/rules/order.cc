@@ -1,10 +1,12 @@
 #include "oracle/rules/order.h"
 
+#include "base/hot.h"
+
 namespace va::oracle {
 namespace {
 
-void speak(Context& context, Rule rule, const Request& request, const Request& before,
-           const char* promise) {
+VA_COLD void speak(Context& context, Rule rule, const Request& request, const Request& before,
+                   const char* promise) {
   if (Finding* f = context.report.open(rule, VerdictKind::kFail, request.queue, context.op)) {
     f->expected = describe(before) + " is used first: " + promise;
     f->actual = describe(request) + " is used before it";

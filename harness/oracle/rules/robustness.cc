@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "base/hot.h"
+
 namespace va::oracle {
 namespace {
 
@@ -13,6 +15,16 @@ void speak(Context& context, Rule rule, const Event& event, std::string expected
     f->expected = std::move(expected);
     f->actual = std::move(actual);
   }
+}
+
+VA_COLD void say_frames(Context& context, const Event& event, uint64_t frames) {
+  speak(context, Rule::kSaf04, event, "at most 256 frames in one run of the worker",
+        std::to_string(frames) + " in " + std::to_string(event.arg[0]) + " runs");
+}
+
+VA_COLD void say_runs(Context& context, const Event& event, uint64_t allowed, uint64_t runs) {
+  speak(context, Rule::kSaf04, event, "at most " + std::to_string(allowed) + " worker runs so far",
+        std::to_string(runs));
 }
 
 }  // namespace
@@ -25,10 +37,7 @@ void RobustnessRules::steps(Context& context, const Event& event, uint32_t execu
   // VHOST_NET_PKT_WEIGHT: with more, one queue would keep the worker from all others.
   constexpr uint64_t kFramesEachRun = 256;
   const uint64_t frames = std::exchange(frames_, 0);
-  if (frames > kFramesEachRun * event.arg[0]) {
-    speak(context, Rule::kSaf04, event, "at most 256 frames in one run of the worker",
-          std::to_string(frames) + " in " + std::to_string(event.arg[0]) + " runs");
-  }
+  if (frames > kFramesEachRun * event.arg[0]) say_frames(context, event, frames);
   Model& model = context.model;
   uint64_t allowed = kRunsEach * (executed + model.work_given()) + kSlack;
   for (const Queue queue : model.live_queues()) {
@@ -36,16 +45,13 @@ void RobustnessRules::steps(Context& context, const Event& event, uint32_t execu
     if (q.duty.broken != 0) allowed += q.num;
   }
   runs_ += event.arg[0];
-  if (runs_ <= allowed) return;
-  speak(context, Rule::kSaf04, event, "at most " + std::to_string(allowed) + " worker runs so far",
-        std::to_string(runs_));
+  if (runs_ > allowed) say_runs(context, event, allowed, runs_);
 }
 
-void RobustnessRules::ending(Context& context, const Event& event) {
+VA_COLD void RobustnessRules::ending(Context& context, const Event& event) {
   const std::string value = std::to_string(event.arg[0]);
   switch (event.kind) {
     case EventKind::kAllocated:
-      if (event.arg[0] == 0) return;
       speak(context, Rule::kSaf01, event, "nothing allocated at the end", value + " objects");
       return;
     case EventKind::kDied:

@@ -2,12 +2,19 @@
 
 #include <algorithm>
 
+#include "base/hot.h"
 #include "oracle/rules/buffers.h"
 
 namespace va::oracle {
 namespace {
 
 constexpr uint32_t kMostPosted = 1024;  // requests that an engine may keep in flight (UIO_MAXIOV)
+
+VA_COLD void say_completed(Finding& f, const Request& r, bool overtaken) {
+  f.expected = describe(r) + ", which the backend has completed, is used";
+  f.actual =
+      overtaken ? "it is not, though later completions are" : "the device is idle and it is not";
+}
 
 // A request that the backend has completed must be used when the device is idle: under `arrival`
 // each at once, under any other policy when nothing is held before it any more.
@@ -24,9 +31,7 @@ void check_completions(Context& context, Queue queue, QueueModel& q) {
     }
     const Rule rule = overtaken ? Rule::kAsy03 : Rule::kAsy20;
     if (Finding* f = context.report.open(rule, VerdictKind::kFail, queue, context.op)) {
-      f->expected = describe(r) + ", which the backend has completed, is used";
-      f->actual = overtaken ? "it is not, though later completions are"
-                            : "the device is idle and it is not";
+      say_completed(*f, r, overtaken);
     }
     return;
   }
@@ -67,10 +72,9 @@ bool was_overtaken(Model& model, const QueueModel& q, const Request& waiting) {
   return false;
 }
 
-void check_waiting(Context& context, Queue queue, QueueModel& q) {
+// The device is idle, nothing is held, and `waiting` is available.
+VA_COLD void check_waiting(Context& context, Queue queue, QueueModel& q, const Request* waiting) {
   Model& model = context.model;
-  const Request* waiting = first_waiting(model, q);
-  if (waiting == nullptr) return;
   Rule rule = Rule::kNav04;
   std::string_view actual = "it waits, the device is idle and has asked for no kick";
   if (was_overtaken(model, q, *waiting)) {
@@ -108,11 +112,12 @@ void check_progress(Context& context) {
     const bool by_name = (q.duty.broken & (kNamed | kRoomForName)) == 0;
     const uint32_t most_held = receives && by_name ? std::min(q.num, kMostPosted) - 1 : 0;
     if (q.held > most_held || q.congested || !q.has_kick) continue;
-    check_waiting(context, queue, q);
+    const Request* waiting = first_waiting(model, q);
+    if (waiting != nullptr) check_waiting(context, queue, q, waiting);
   }
 }
 
-void check_error(Context& context, const Event& event) {
+VA_COLD void check_error(Context& context, const Event& event) {
   const QueueModel& q = context.model.queue(event.queue);
   if (q.unsure || !q.may_act()) return;
   const bool spurious = q.outstanding == 0;

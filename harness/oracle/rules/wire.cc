@@ -1,22 +1,41 @@
 #include "oracle/rules/wire.h"
 
+#include "base/hot.h"
+
 namespace va::oracle {
 namespace {
 
 constexpr uint64_t kMaxTapFrame = 65535;
 
-// What the frame of this request looks like.
-FrameFacts expected_frame(const Request& r) {
-  FrameFacts facts;
-  facts.ordinal = r.ordinal & 0xffff;
-  facts.len = static_cast<uint32_t>(r.frame_len);
-  facts.fill = r.frame_len > kFrameHead ? fill_of(r.ordinal) : 0;
-  return facts;
+// The fill byte of this request's frame.
+uint32_t fill_of(const Request& r) {
+  return r.frame_len > kFrameHead ? va::fill_of(r.ordinal) : 0;
 }
 
-std::string print(const FrameFacts& facts) {
-  return std::to_string(facts.len) + " bytes filled with " +
-         (facts.fill == kMixed ? std::string("several values") : hex16(facts.fill));
+std::string print(uint64_t len, uint64_t fill) {
+  return std::to_string(len) + " bytes filled with " +
+         (fill == kMixed ? std::string("several values") : hex16(fill));
+}
+
+VA_COLD void say_nameless(Finding& f, uint64_t ordinal) {
+  f.expected = "frames of requests that the driver made available, no others";
+  f.actual =
+      ordinal == kNoOrdinal ? "a frame that names no request" : "frame #" + std::to_string(ordinal);
+}
+
+VA_COLD void say_again(Finding& f, const Request& r) {
+  f.expected = "the frame of " + describe(r) + " is on the wire once";
+  f.actual = "it is there again";
+}
+
+VA_COLD void say_content(Finding& f, const Request& r, const Event& event) {
+  f.expected = describe(r) + ": " + print(r.frame_len, fill_of(r));
+  f.actual = print(event.arg[1], event.arg[2]) + (r.used ? ", after it was used" : "");
+}
+
+VA_COLD void say_lost(Finding& f, const Request& r) {
+  f.expected = "the frame of " + describe(r) + " is on the wire: nothing allows to drop it";
+  f.actual = "it is used and was never there";
 }
 
 }  // namespace
@@ -34,30 +53,23 @@ void WireRules::frame(Context& context, const Event& event) {
   if (r == nullptr) {
     if (q.unsure) return;
     if (Finding* f = context.report.open(Rule::kNet23, VerdictKind::kFail, queue, event.op)) {
-      f->expected = "frames of requests that the driver made available, no others";
-      f->actual = event.arg[0] == kNoOrdinal ? "a frame that names no request"
-                                             : "frame #" + std::to_string(event.arg[0]);
+      say_nameless(*f, event.arg[0]);
     }
     return;
   }
   if (r->framed) {
     if (Finding* f = context.report.open(Rule::kNet23, VerdictKind::kFail, queue, event.op)) {
-      f->expected = "the frame of " + describe(*r) + " is on the wire once";
-      f->actual = "it is there again";
+      say_again(*f, *r);
     }
   }
   r->framed = true;
   if (r->content_void || q.unsure) return;
-  const FrameFacts expected = expected_frame(*r);
-  const FrameFacts actual = {expected.ordinal, static_cast<uint32_t>(event.arg[1]),
-                             static_cast<uint32_t>(event.arg[2])};
-  if (actual.len == expected.len && actual.fill == expected.fill) return;
+  if (event.arg[1] == r->frame_len && event.arg[2] == fill_of(*r)) return;
   const Rule rule = !r->used                     ? Rule::kNet23
                     : r->submitted && !r->inside ? Rule::kAsy16
                                                  : Rule::kUsd10;
   if (Finding* f = context.report.open(rule, VerdictKind::kFail, queue, event.op)) {
-    f->expected = describe(*r) + ": " + print(expected);
-    f->actual = print(actual) + (r->used ? ", after it was used" : "");
+    say_content(*f, *r, event);
   }
 }
 
@@ -65,7 +77,7 @@ void WireRules::used(Context& context, const Request& request) {
   if (request.framed || (request.queue & 1) != 0) return;
   if (context.model.queue(request.queue).unsure) return;
   if (!context.report.may_judge(Rule::kUsd12, request.queue)) return;
-  unseen_.push_back(context.model.serial(request));
+  append(unseen_, context.model.serial(request));
 }
 
 void WireRules::idle(Context& context) {
@@ -80,8 +92,7 @@ void WireRules::idle(Context& context) {
       continue;
     }
     if (Finding* f = context.report.open(Rule::kUsd12, VerdictKind::kFail, r.queue, context.op)) {
-      f->expected = "the frame of " + describe(r) + " is on the wire: nothing allows to drop it";
-      f->actual = "it is used and was never there";
+      say_lost(*f, r);
     }
   }
   unseen_.clear();
