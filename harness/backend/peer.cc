@@ -1,5 +1,6 @@
 #include "backend/peer.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "backend/tap_model.h"
@@ -63,10 +64,14 @@ bool Peer::take_inside(uint32_t name, RequestResult& result) {
 }
 
 void Peer::finish(uint32_t position, RequestResult result) {
-  const Held done = held_[position];
+  const uint32_t name = held_[position].name;
+  const RequestToken token = held_[position].token;
   --held_count_;
-  for (uint32_t i = position; i < held_count_; ++i) held_[i] = held_[i + 1];
-  observer_.on_completed(done.name, done.token, result);
+  if (position != held_count_) {
+    std::copy(held_.begin() + position + 1, held_.begin() + held_count_ + 1,
+              held_.begin() + position);
+  }
+  observer_.on_completed(name, token, result);
 }
 
 bool Peer::complete(uint32_t name, RequestResult result) {

@@ -215,7 +215,7 @@ class Net {
   Next retry_later(Virtqueue& vq, Backend& backend);
   void poll_writable(const Backend& backend);
   bool may_hold(const Virtqueue& vq, const Backend& backend, const Packet& packet) const;
-  void skip_header(Virtqueue& vq, uint64_t& len);
+  void skip_header(uint32_t left);
   void use_now(Virtqueue& vq);
   void publish_done(Virtqueue& vq);
   void publish_arrived(Virtqueue& vq);
@@ -305,6 +305,7 @@ class Net {
   bool running_ = false;
   int32_t fail_in_ = -1;
   DescChain chain_;
+  Packet packet_{memory_, {}, 0};  // what of it goes to the backend
   std::array<UsedElem, RequestPool::kSlots> batch_;
 };
 

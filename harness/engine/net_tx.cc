@@ -85,7 +85,7 @@ Net::Next Net::submit_next(Virtqueue& vq, Backend& backend) {
       break;
   }
   host_.point(EnginePoint::kFetched);
-  uint64_t len = chain_.readable_bytes;
+  const uint64_t len = chain_.readable_bytes;
   const uint32_t header = (vq.features & kFeatureNetHdr) != 0 ? net_header_len(vq.features) : 0;
   // A transmit chain has no writable part (VIRTIO 1.2, 5.1.6.2) and more than the header. One that
   // breaks this is used with length 0: never sent, never lost.
@@ -94,15 +94,14 @@ Net::Next Net::submit_next(Virtqueue& vq, Backend& backend) {
     use_now(vq);
     return Next::kGoOn;
   }
-  skip_header(vq, len);
-  return submit(vq, backend, Packet{memory_, chain_.readable(), static_cast<uint32_t>(len)});
+  if (header != 0) skip_header(header);
+  packet_.segments = chain_.readable();
+  packet_.len = static_cast<uint32_t>(len - header);
+  return submit(vq, backend, packet_);
 }
 
 // With NET_HDR the device consumes the header; the backend gets what lies behind it.
-void Net::skip_header(Virtqueue& vq, uint64_t& len) {
-  if ((vq.features & kFeatureNetHdr) == 0) return;
-  uint32_t left = net_header_len(vq.features);
-  len -= left;
+void Net::skip_header(uint32_t left) {
   uint32_t first = 0;
   while (left >= chain_.segments[first].len) left -= chain_.segments[first++].len;
   chain_.segments[first].user += left;

@@ -32,18 +32,21 @@ Extent BufferArea::allocate(uint64_t bytes) {
   if (bytes > uint64_t{kGranules} * kGranule) return {};
   const uint32_t size = static_cast<uint32_t>(std::max<uint64_t>(bytes, 1));
   const uint32_t n = (size + kGranule - 1) / kGranule;
-  for (const uint32_t start : {cursor_, 0u}) {
-    for (uint32_t at = start; at + n <= kGranules;) {
-      const uint32_t obstacle = find(true, at, at + n);
-      if (obstacle == at + n) {
-        mark(true, at, at + n);
-        cursor_ = at + n;
-        return {static_cast<uint32_t>(kBufferGpa) + at * kGranule, size};
-      }
-      at = find(false, obstacle, kGranules);
-    }
+  uint32_t at = find_room(cursor_, n);
+  if (at == kGranules) at = find_room(0, n);
+  if (at == kGranules) return {};
+  mark(true, at, at + n);
+  cursor_ = at + n;
+  return {static_cast<uint32_t>(kBufferGpa) + at * kGranule, size};
+}
+
+uint32_t BufferArea::find_room(uint32_t from, uint32_t n) const {
+  for (uint32_t at = from; at + n <= kGranules;) {
+    const uint32_t obstacle = find(true, at, at + n);
+    if (obstacle == at + n) return at;
+    at = find(false, obstacle, kGranules);
   }
-  return {};
+  return kGranules;
 }
 
 void BufferArea::release(Extent extent) {

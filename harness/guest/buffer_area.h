@@ -36,6 +36,8 @@ class BufferArea {
 
   // The first granule in [from, to) whose state is `taken`; `to` if there is none.
   uint32_t find(bool taken, uint32_t from, uint32_t to) const;
+  // The first of `n` free granules in a row, from `from` on; kGranules if there are none.
+  uint32_t find_room(uint32_t from, uint32_t n) const;
   void mark(bool taken, uint32_t from, uint32_t to);
 
   std::array<uint64_t, kWords> taken_{};  // bit i: granule i belongs to an outstanding request

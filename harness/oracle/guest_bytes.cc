@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/bytes.h"
+#include "base/hot.h"
 #include "prog/layout.h"
 
 namespace va::oracle {
@@ -75,14 +76,14 @@ void GuestBytes::store(uint64_t gpa, const void* bytes, uint64_t len) {
 
 // The common case of the functions below is short and takes no local's address: each is called for
 // every store of a trace, and a sanitizer's stack frame would cost more than the rest.
-void GuestBytes::store_across(uint64_t gpa, Pair pair, uint32_t len) {
+VA_COLD void GuestBytes::store_across(uint64_t gpa, Pair pair, uint32_t len) {
   uint8_t bytes[sizeof pair];
   store_le(bytes, pair.low);
   store_le(bytes + 8, pair.high);
   store(gpa, bytes, len);
 }
 
-GuestBytes::Pair GuestBytes::load_across(uint64_t gpa, uint32_t len) const {
+VA_COLD GuestBytes::Pair GuestBytes::load_across(uint64_t gpa, uint32_t len) const {
   uint8_t bytes[sizeof(Pair)] = {};
   load(gpa, bytes, len);
   return {load_le<uint64_t>(bytes), load_le<uint64_t>(bytes + 8)};

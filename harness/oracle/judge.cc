@@ -243,11 +243,11 @@ void Judge::Impl::ring_event(Context& context, const Event& event, size_t number
   if (store && dirty_.keeps_log()) dirty_.ring_store(context, event);
   switch (event.kind) {
     case EventKind::kUsed:
-      oracle::check_activity(context, event, "a used entry");
+      oracle::check_activity(context, event.queue, "a used entry");
       oracle::Conservation::entry(context, event);
       break;
     case EventKind::kUsedIdx: {
-      oracle::check_activity(context, event, "a store of used idx");
+      oracle::check_activity(context, event.queue, "a store of used idx");
       const uint16_t old_idx = model_.queue(event.queue).used_idx;
       const auto& requests = conservation_.publish(context, event);
       for (const oracle::Request* request : requests) {
@@ -263,15 +263,15 @@ void Judge::Impl::ring_event(Context& context, const Event& event, size_t number
       break;
     }
     case EventKind::kUsedFlags:
-      oracle::check_activity(context, event, "a store of used flags");
+      oracle::check_activity(context, event.queue, "a store of used flags");
       oracle::NotificationRules::used_flags(context, event);
       break;
     case EventKind::kAvailEvent:
-      oracle::check_activity(context, event, "a store of avail_event");
+      oracle::check_activity(context, event.queue, "a store of avail_event");
       oracle::NotificationRules::avail_event(context, event);
       break;
     case EventKind::kCall:
-      oracle::check_activity(context, event, "a call");
+      oracle::check_activity(context, event.queue, "a call");
       notifications_.call(context, event);
       break;
     default:
@@ -294,7 +294,7 @@ void Judge::Impl::backend_event(Context& context, const Event& event) {
         receive_.frame(context, event);
         break;
       }
-      oracle::check_activity(context, event, "a frame on the wire");
+      oracle::check_activity(context, event.queue, "a frame on the wire");
       wire_.frame(context, event);
       robustness_.frame();
       break;

@@ -20,6 +20,8 @@
 #include <cstring>
 #include <span>
 
+#include "base/bytes.h"
+
 namespace va {
 
 inline constexpr size_t kFrameHead = 14;
@@ -41,10 +43,10 @@ constexpr uint8_t fill_of(uint32_t ordinal) {
 
 // Writes the kFrameHead first bytes of the frame of `ordinal`.
 inline void write_frame_head(uint32_t ordinal, std::span<uint8_t, kFrameHead> head) {
-  static constexpr uint8_t kHead[kFrameHead] = {2, 0, 0, 0, 0, 0, 2, 0xff, 0, 0, 0, 1, 0x88, 0xb5};
-  std::memcpy(head.data(), kHead, kFrameHead);
-  head[4] = static_cast<uint8_t>(ordinal >> 8);
-  head[5] = static_cast<uint8_t>(ordinal);
+  const uint64_t name = uint64_t{ordinal >> 8 & 0xff} << 32 | uint64_t{ordinal & 0xff} << 40;
+  store_le(head.data(), uint64_t{0xff02'0000'0000'0002} | name);
+  store_le(head.data() + 8, uint32_t{0x0100'0000});
+  store_le(head.data() + 12, uint16_t{0xb588});
 }
 
 // What an observer of the wire says of a frame (without virtio-net header).

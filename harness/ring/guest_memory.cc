@@ -72,10 +72,15 @@ GuestMemory::~GuestMemory() {
 }
 
 void GuestMemory::reset() {
-  while (touched_ != 0) {
-    const uint32_t page = static_cast<uint32_t>(std::countr_zero(touched_));
-    std::memset(arena_ + size_t{page} * kPage, 0, kPage);
-    touched_ &= touched_ - 1;
+  for (uint32_t word = 0; word < touched_.size(); ++word) {
+    uint8_t* const start = arena_ + size_t{word} * 64 * kGranule;
+    for (uint64_t& left = touched_[word]; left != 0;) {
+      // Neighbours are cleared in one go.
+      const auto first = static_cast<uint32_t>(std::countr_zero(left));
+      const auto run = static_cast<uint32_t>(std::countr_one(left >> first));
+      std::memset(start + size_t{first} * kGranule, 0, size_t{run} * kGranule);
+      left = first + run == 64 ? 0 : left & ~uint64_t{0} << (first + run);
+    }
   }
 }
 
@@ -142,8 +147,9 @@ std::span<uint8_t> GuestMemory::guest_store(uint32_t offset, uint32_t len) {
 
 int64_t GuestMemory::find_foreign_store() const {
   for (uint32_t offset = 0; offset < size_; ++offset) {
-    if ((touched_ >> (offset / kPage) & 1) != 0) {
-      offset |= kPage - 1;  // on to the next page
+    const uint32_t granule = offset / kGranule;
+    if ((touched_[granule / 64] >> (granule % 64) & 1) != 0) {
+      offset |= kGranule - 1;  // on to the next one
     } else if (arena_[offset] != 0) {
       return offset;
     }

@@ -67,7 +67,7 @@ class MemTable {
 class GuestMemory {
  public:
   static constexpr uint32_t kPage = 4096;
-  static constexpr uint32_t kMaxPages = 64;  // one bit each in touched_
+  static constexpr uint32_t kMaxPages = 64;
 
   // `size` bytes (a multiple of kPage, at most kMaxPages pages) behind the addresses from
   // `user_base`. Under ASan a page on either side is poisoned.
@@ -76,7 +76,7 @@ class GuestMemory {
   GuestMemory(const GuestMemory&) = delete;
   GuestMemory& operator=(const GuestMemory&) = delete;
 
-  // All bytes zero again; the cost is that of the pages touched since.
+  // All bytes zero again; the cost is that of the granules touched since.
   void reset();
 
   // `observer` may be nullptr and must outlive its use.
@@ -122,22 +122,30 @@ class GuestMemory {
   // Writable bytes; [offset, offset + len) must lie inside.
   std::span<uint8_t> guest_store(uint32_t offset, uint32_t len);
 
-  // The first byte that is not zero in a page that neither side touched: a store that went past
+  // The first byte that is not zero in a granule that neither side touched: a store that went past
   // this class. -1 if there is none. Reads all memory.
   int64_t find_foreign_store() const;
 
  private:
+  // What is cleared at once: a frame touches few of them, and a ring one or two.
+  static constexpr uint32_t kGranule = 512;
+
   const uint8_t* at(uint64_t user) const { return arena_ + (user - user_base_); }
   // `len` > 0.
   void touch(uint32_t offset, uint32_t len) {
-    const uint32_t first = offset / kPage;
-    const uint32_t last = (offset + len - 1) / kPage;
-    touched_ |= ~uint64_t{0} << first & ~uint64_t{0} >> (kMaxPages - 1 - last);
+    const uint32_t first = offset / kGranule;
+    const uint32_t last = (offset + len - 1) / kGranule;
+    for (uint32_t word = first / 64; word <= last / 64; ++word) {
+      const uint32_t from = word == first / 64 ? first % 64 : 0;
+      const uint32_t to = word == last / 64 ? last % 64 : 63;
+      touched_[word] |= ~uint64_t{0} << from & ~uint64_t{0} >> (63 - to);
+    }
   }
 
   uint64_t user_base_;
   uint32_t size_;
-  uint64_t touched_ = 0;  // bit i: page i may hold something other than zero
+  std::array<uint64_t, kMaxPages * kPage / kGranule / 64> touched_{};  // bit i: granule i may hold
+                                                                       // something other than zero
   StoreObserver* observer_ = nullptr;
   std::unique_ptr<uint8_t[]> storage_;  // a guard page, the arena, a guard page
   uint8_t* arena_;                      // inside storage_

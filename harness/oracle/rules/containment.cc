@@ -92,8 +92,7 @@ bool in_buffer(Context& context, const Event& event) {
         return true;
       }
     } else {
-      check_activity(context, {event.kind, place.request->queue, event.op, gpa, left, 0, 0},
-                     "a store into a buffer");
+      check_activity(context, place.request->queue, "a store into a buffer");
     }
     const uint64_t n = std::min(left, place.len);
     gpa += n;
@@ -122,8 +121,8 @@ void check_write(Context& context, const Event& event) {
 namespace {
 
 // The device did something on a queue where it may not act.
-VA_COLD void check_idle_queue(Context& context, const QueueModel& q, const Event& event,
-                              const char* what) {
+VA_COLD void check_idle_queue(Context& context, Queue queue, const char* what) {
+  const QueueModel& q = context.model.queue(queue);
   const bool every_store = context.report.sees(kEveryStore);
   Rule rule = Rule::kLif02;
   const char* stop = "the ring was started";
@@ -147,7 +146,7 @@ VA_COLD void check_idle_queue(Context& context, const QueueModel& q, const Event
   }
   const bool before = q.stop == Stop::kNeverStarted;
   if (!every_store && !before && !q.stop_settled) return;
-  if (Finding* f = context.report.open(rule, VerdictKind::kFail, event.queue, event.op)) {
+  if (Finding* f = context.report.open(rule, VerdictKind::kFail, queue, context.op)) {
     f->expected = std::string("nothing from the device ") + (before ? "before " : "after ") + stop;
     f->actual = what;
   }
@@ -155,9 +154,8 @@ VA_COLD void check_idle_queue(Context& context, const QueueModel& q, const Event
 
 }  // namespace
 
-void check_activity(Context& context, const Event& event, const char* what) {
-  const QueueModel& q = context.model.queue(event.queue);
-  if (!q.may_act()) check_idle_queue(context, q, event, what);
+void check_activity(Context& context, Queue queue, const char* what) {
+  if (!context.model.queue(queue).may_act()) check_idle_queue(context, queue, what);
 }
 
 void settle_stops(Model& model) {

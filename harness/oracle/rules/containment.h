@@ -23,7 +23,7 @@ namespace va::oracle {
 void check_write(Context& context, const Event& event);
 
 // The device did something on a queue. `what` is for the reader.
-void check_activity(Context& context, const Event& event, const char* what);
+void check_activity(Context& context, Queue queue, const char* what);
 
 // A settle is over.
 void settle_stops(Model& model);
