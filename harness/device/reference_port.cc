@@ -37,7 +37,8 @@ ReferencePort::ReferencePort(PublicationPolicy policy, bool whole_memory_check)
       memory_(kArenaUser, kArenaSize),
       net_(policy, memory_, *this),
       peers_{Peer(*this, read_ordinal), Peer(*this, read_ordinal)},
-      receivers_{ReceivePeer(*this, read_ordinal, make_frame), ReceivePeer(*this, read_ordinal, make_frame)} {
+      receivers_{ReceivePeer(*this, read_ordinal, make_frame),
+                 ReceivePeer(*this, read_ordinal, make_frame)} {
   memory_.set_observer(this);
 }
 
