@@ -117,6 +117,8 @@ void Model::on_done(const Event& event) {
   } else if (op.code == Opcode::kVring) {
     queue(op.queue);
     for (const Queue each : live_) queues_[each].duty.breach(kStableRing, call.index);
+    // How far it came is not known; the features are set early on, for every ring of the device.
+    if (feature_bits(op.arg[2]) != features_) lose_track(call.index);
   }
   if (!calls_.empty()) first_call_starts();
   // The set-up came before the operation at hand, and zeroed what that has stored.
