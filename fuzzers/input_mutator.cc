@@ -19,6 +19,7 @@ std::span<const uint8_t> InputMutator::mutate(std::span<const uint8_t> input, si
   MutateOptions options;
   options.profile = profile_;
   options.max_ops = kMaxOps;
+  options.transmit_only = profile_ != Profile::kAll && profile_ != Profile::kReceive;
   // A quarter of what a campaign makes can be executed by the kernel.
   if (random.one_in(4)) options.device_kinds |= kKernel;
   keep(random);

@@ -110,7 +110,11 @@ void Model::on_done(const Event& event) {
   const Call call = take_call();
   if (call.op == nullptr) return;
   const Op& op = *call.op;
-  if (op.code == Opcode::kBackend) --queue(op.queue).starting;
+  if (op.code == Opcode::kBackend) {
+    --queue(op.queue).starting;
+    // One that stood behind another call took effect just now.
+    queue(op.queue).backend_changed_at = event_;
+  }
   if (op.code == Opcode::kSetMemTable && --table_calls_ == 0) odd_table_ = false;
   if (event.arg[0] == 0) {
     finish_call(op, call.index);

@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <array>
 
+#include "prog/generate_receive.h"
 #include "prog/kernel_shape.h"
 #include "prog/mutate.h"
 #include "prog/validate.h"
@@ -50,10 +51,12 @@ class Generator {
       : random_(random),
         options_(options),
         ops_(out.ops),
-        kernel_((options.device_kinds & kKernel) != 0) {}
+        kernel_((options.device_kinds & kKernel) != 0),
+        receive_(random, out.ops) {}
 
   void run() {
     choose_steps();
+    receives_ = !options_.transmit_only && !kernel_ && !random_.one_in(4);
     start_life();
     const uint32_t target = std::max(4u, options_.max_ops / 4 + random_.below(options_.max_ops));
     while (ops_.size() < std::min(target, options_.max_ops)) step();
@@ -86,6 +89,7 @@ class Generator {
   }
 
   void step() {
+    if (receives_ && random_.one_in(2)) return receive_.step();
     uint32_t at = random_.below(total_);
     uint32_t kind = 0;
     while (at >= weights_[kind]) at -= weights_[kind++];
@@ -113,11 +117,13 @@ class Generator {
     if (random_.one_in(8)) features_ |= kNetHdr;
     if (random_.one_in(6)) features_ |= kNoIndirect;
     if (random_.one_in(8)) features_ |= kLegacy;
+    if (receives_ && random_.one_in(2)) features_ |= kMrgRxbuf;
     // Without ANY_LAYOUT a legacy driver gives the header a descriptor of its own.
     if (legacy()) num_ = std::max(num_, 2u);
     add(Opcode::kVring, num_, idx_, features_);
     add(Opcode::kBackend, peer());
     stopped_ = false;
+    if (receives_) receive_.start_life(features_);
   }
 
   // The device is closed or given up with requests in flight, then set up anew.
@@ -363,6 +369,7 @@ class Generator {
   void drain() {
     if (!stopped_ && disturbed_ == 0) kick();
     for (uint32_t i = open_count_; i-- > 0;) complete(open_[i].ordinal);
+    if (receives_) receive_.drain();
     settle();
     calls_ = 0;
     if (!stopped_ && disturbed_ == 0) open_count_ = 0;
@@ -393,6 +400,9 @@ class Generator {
   uint32_t ordinals_ = 0;   // `avail` operations so far
   std::array<Request, kMaxOpen + 16> open_{};
   uint32_t open_count_ = 0;
+
+  bool receives_ = false;
+  ReceiveTraffic receive_;
 };
 
 }  // namespace

@@ -56,6 +56,7 @@ uint32_t weight_of(Opcode code, const MutateOptions& options) {
     case Opcode::kSetLogFd:
       return 0;
     case Opcode::kInject:
+      return options.transmit_only ? 0 : profile == Profile::kReceive ? 30 : 2;
     case Opcode::kRace:
     case Opcode::kWatch:
       return options.transmit_only ? 0 : 1;
@@ -68,7 +69,7 @@ uint32_t weight_of(Opcode code, const MutateOptions& options) {
 using Weights = std::array<uint32_t, 64>;
 
 const Weights& weights_for(const MutateOptions& options) {
-  constexpr size_t kProfiles = 4;
+  constexpr size_t kProfiles = 5;
   static const auto table = [] {
     std::array<std::array<Weights, kProfiles>, 2> out{};
     for (size_t i = 0; i < all_ops().size() && i < out[0][0].size(); ++i) {
@@ -90,7 +91,7 @@ class Mutator {
  public:
   Mutator(Program& program, Random& random, const MutateOptions& options)
       : program_(program), ops_(program.ops), random_(random), options_(options) {
-    near_ = look_at(program);
+    look_around();
   }
 
   void run() {
@@ -191,18 +192,32 @@ class Mutator {
     Op op;
     op.code = code;
     const OpInfo& info = op_info(code);
-    if (info.has_queue && random_.one_in(64)) op.queue = kRx;
+    if (info.has_queue && random_.one_in(receives() ? 2 : 64)) op.queue = kRx;
+    if (code == Opcode::kInject) op.queue = kRx;
     if (info.is_control) op.as_other = random_.one_in(16);
     for (size_t i = 0; i < info.operands.size(); ++i) {
-      op.arg[i] = interesting_value(info, i, near_, random_);
+      op.arg[i] = interesting_value(info, i, near(op), random_);
     }
     if (info.has_segs) {
       // A chain at a given place is a rare choice: most chains should be good ones.
       if (!random_.one_in(12)) op.arg[2] = 0;
       if (!random_.one_in(6)) op.arg[0] = 0;
       make_segs(op);
+      if (op.queue == kRx) turn(op);
     }
     return op;
+  }
+
+  bool receives() const { return options_.profile == Profile::kReceive; }
+  const Surroundings& near(const Op& op) const { return op.queue == kRx ? near_rx_ : near_; }
+  void look_around() {
+    near_ = look_at(program_, kTx);
+    near_rx_ = look_at(program_, kRx);
+  }
+
+  // What the device reads to send, it writes to receive.
+  static void turn(Op& op) {
+    for (size_t i = 0; i < op.nseg; ++i) op.seg[i].writable = !op.seg[i].writable;
   }
 
   void make_segs(Op& op) {
@@ -222,17 +237,27 @@ class Mutator {
 
   // Chains, a kick, and their completions in some order: the middle of most findings.
   void burst() {
+    const Queue queue = receives() && random_.one_in(2) ? kRx : kTx;
     const uint32_t n = 1 + random_.below(4);
-    const auto first = static_cast<uint32_t>(near_.avails);
-    size_t where = ops_.size();
-    for (uint32_t i = 0; i < n; ++i) ops_.insert(at(where++), make(Opcode::kAvail));
-    ops_.insert(at(where++), make(Opcode::kKick));
+    const uint32_t first = (queue == kRx ? near_rx_ : near_).avails;
+    for (uint32_t i = 0; i < n; ++i) {
+      Op op = make(Opcode::kAvail);
+      if (op.queue != queue) turn(op);
+      append(op, queue);
+    }
+    append(make(Opcode::kKick), queue);
+    for (uint32_t i = 0; i < n && queue == kRx; ++i) append(make(Opcode::kInject), queue);
     for (uint32_t i = 0; i < n; ++i) {
       Op op = make(Opcode::kComplete);
       op.arg[0] = (first + random_.below(n)) & 0xffff;
-      ops_.insert(at(where++), op);
+      append(op, queue);
     }
-    near_ = look_at(program_);
+    look_around();
+  }
+
+  void append(Op op, Queue queue) {
+    op.queue = queue;
+    ops_.push_back(op);
   }
 
   // ---- changes ---------------------------------------------------------------------------------
@@ -243,13 +268,13 @@ class Mutator {
     if (info.is_control && random_.one_in(16)) op.as_other = !op.as_other;
     if (info.operands.empty()) return;
     const size_t index = random_.below(static_cast<uint32_t>(info.operands.size()));
-    const bool near = random_.one_in(3) && info.operands[index].kind != OperandKind::kEnum &&
-                      info.operands[index].kind != OperandKind::kFeatures &&
-                      info.operands[index].limit == 0;
+    const bool nearby = random_.one_in(3) && info.operands[index].kind != OperandKind::kEnum &&
+                        info.operands[index].kind != OperandKind::kFeatures &&
+                        info.operands[index].limit == 0;
     const uint64_t old = op.arg[index];
-    op.arg[index] = interesting_value(info, index, near_, random_);
+    op.arg[index] = interesting_value(info, index, near(op), random_);
     // A step from where it was, if that still fits.
-    if (near && old > 0 && old < 0xff) op.arg[index] = old + (random_.one_in(2) ? 1 : -1);
+    if (nearby && old > 0 && old < 0xff) op.arg[index] = old + (random_.one_in(2) ? 1 : -1);
   }
 
   void change_seg(Op& op) {
@@ -317,6 +342,7 @@ class Mutator {
   Random& random_;
   const MutateOptions& options_;
   Surroundings near_;
+  Surroundings near_rx_;
   Weights weights_;
   uint32_t total_ = 0;  // of weights_; 0 until they are chosen
 };

@@ -11,7 +11,7 @@
 namespace va {
 
 // What mutations dwell on; each fuzz target has its own.
-enum class Profile : uint8_t { kAll, kDescriptors, kAvailIndex, kCompletionOrder };
+enum class Profile : uint8_t { kAll, kDescriptors, kAvailIndex, kCompletionOrder, kReceive };
 
 struct MutateOptions {
   bool conforming = false;            // mutate() makes a new conforming Program each time

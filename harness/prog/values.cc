@@ -45,7 +45,7 @@ uint64_t length_value(Random& random) {
 
 // Guest physical addresses, and some that are none.
 uint64_t gpa_value(const Surroundings& near, Random& random) {
-  const RingLayout ring = ring_layout(kTx, near.num);
+  const RingLayout ring = ring_layout(near.queue, near.num);
   const uint64_t bases[] = {ring.desc,
                             ring.desc + uint64_t{16} * random.below(near.num),
                             ring.avail,
@@ -101,6 +101,7 @@ uint64_t number_value(const OpInfo& info, size_t index, const Surroundings& near
       }
       if (info.code == Opcode::kDesc && operand.name == "flags") return random.below(8);
       if (info.code == Opcode::kAvailFlags) return random.below(3);
+      if (info.code == Opcode::kInject) return length_value(random);
       return index_value(near, random);
     default:
       break;
@@ -118,11 +119,12 @@ uint64_t number_value(const OpInfo& info, size_t index, const Surroundings& near
 
 }  // namespace
 
-Surroundings look_at(const Program& program) {
+Surroundings look_at(const Program& program, Queue queue) {
   Surroundings near;
+  near.queue = queue;
   uint32_t times = 1;
   for (const Op& op : program.ops) {
-    if (op.queue != kTx) continue;
+    if (op.queue != queue && op_info(op.code).has_queue) continue;
     if (op.code == Opcode::kVring) {
       near.num = op.arg[0] == 0 ? kDefaultNum : static_cast<uint32_t>(op.arg[0]);
       near.idx = static_cast<uint16_t>(op.arg[1]);

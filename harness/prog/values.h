@@ -9,14 +9,14 @@
 
 namespace va {
 
-// What a Program says about the transmit ring, as far as a glance can tell; values are chosen near
-// it.
+// What a Program says about a ring, as far as a glance can tell; values are chosen near it.
 struct Surroundings {
+  Queue queue = kTx;
   uint32_t num = 8;
   uint16_t idx = 0;     // avail idx at the end, if no `avail` is a no-op
   uint32_t avails = 0;  // `avail` operations
 };
-Surroundings look_at(const Program& program);
+Surroundings look_at(const Program& program, Queue queue);
 
 // A valid value for operand `index` of `info`: often 0, else an edge or anything.
 uint64_t interesting_value(const OpInfo& info, size_t index, const Surroundings& near,

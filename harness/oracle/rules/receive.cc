@@ -61,8 +61,9 @@ ReceiveRules::Account& ReceiveRules::account(Context& context, Queue queue) {
 }
 
 void ReceiveRules::injected(Context& context, const Event& event, uint32_t number) {
+  const bool made = context.model.op(event.op).code != Opcode::kInject;
   account(context, event.queue)
-      .injected.push_back({static_cast<uint32_t>(event.arg[1]), number, false});
+      .injected.push_back({static_cast<uint32_t>(event.arg[1]), number, false, made});
 }
 
 // ---- buffers ---------------------------------------------------------------------------------
@@ -105,7 +106,7 @@ void ReceiveRules::used(Context& context, const Request& r, uint32_t number) {
   const uint32_t serial = context.model.serial(r);
   const uint64_t bytes = written(serial);
   std::erase_if(extents_, [serial](const Extent& e) { return e.serial == serial; });
-  a.used.push_back({serial, number, bytes});
+  a.used.push_back({serial, number, bytes, context.model.header_length(), merges(context.model)});
   if (r.used_len == kUnknownLen) return;
   const bool every_store = context.report.sees(kEveryStore | kMemory);
   const uint64_t most = every_store ? bytes : r.room;
@@ -121,15 +122,20 @@ void ReceiveRules::received(Context& context, const Event& event) {
   Account& a = account(context, event.queue);
   const uint64_t id = event.arg[0];
   const uint64_t claimed = event.arg[1];
+  // A buffer that came back empty holds no packet.
+  const auto begins = [&](const Used& used) {
+    const Request& r = context.model.request(used.serial);
+    return r.head == id && r.used_len != 0;
+  };
   size_t at = a.first;
-  while (at < a.used.size() && context.model.request(a.used[at].serial).head != id) ++at;
+  while (at < a.used.size() && !begins(a.used[at])) ++at;
   a.buffers = 0;
   if (at == a.used.size()) return;  // where a trace samples, entries may be shown later
   a.packet = at;
   check_num_buffers(context, event.queue, a, claimed);
   a.buffers = std::clamp<size_t>(claimed, 1, a.used.size() - at);
   a.first = at + a.buffers;
-  if (!merges(context.model)) return;
+  if (!a.used[at].merges) return;
   for (size_t i = at; i + 1 < a.first; ++i) {
     const Request& r = context.model.request(a.used[i].serial);
     if (r.used_len == kUnknownLen || r.used_len >= r.room) continue;
@@ -144,7 +150,7 @@ void ReceiveRules::received(Context& context, const Event& event) {
 
 void ReceiveRules::check_num_buffers(Context& context, Queue queue, const Account& a,
                                      uint64_t claimed) {
-  const bool merge = merges(context.model);
+  const bool merge = a.used[a.packet].merges;
   const size_t there = a.used.size() - a.packet;
   if (!merge && claimed == 1) return;
   const bool possible = claimed != 0 && claimed <= context.model.queue(queue).num;
@@ -174,11 +180,13 @@ void ReceiveRules::frame(Context& context, const Event& event) {
   if (!judged) {  // it came all the same
     if (ordinal >= a.injected.size()) return;
     a.injected[ordinal].received = true;
-    a.next = std::max(a.next, ordinal + 1);
+    if (!a.injected[ordinal].made) a.next = std::max(a.next, ordinal + 1);
     return;
   }
   // Cut off before its name, it is one of those that seem to be missing.
-  if (event.arg[0] == kNoOrdinal && event.arg[1] < kFrameHead && posts_ahead(q, context.policy)) {
+  const bool ahead = posts_ahead(q, context.policy) ||
+                     (a.buffers != 0 && context.model.request(a.used[a.packet].serial).submitted);
+  if (event.arg[0] == kNoOrdinal && event.arg[1] < kFrameHead && ahead) {
     ++a.nameless;
     return;
   }
@@ -193,7 +201,8 @@ void ReceiveRules::frame(Context& context, const Event& event) {
   }
   Injected& sent = a.injected[ordinal];
   sent.received = true;
-  check_order(context, event, a, ordinal);
+  // One that a backend made while it was waited for comes beside those of its successor.
+  if (!sent.made) check_order(context, event, a, ordinal);
   check_length(context, event, a, sent.len);
   const uint32_t fill = fill_of(static_cast<uint32_t>(ordinal));
   if (event.arg[1] <= kFrameHead || event.arg[2] == fill) return;
@@ -220,15 +229,18 @@ void ReceiveRules::check_length(Context& context, const Event& event, const Acco
   if (got == sent) return;
   Model& model = context.model;
   bool full = true;
+  bool ahead = posts_ahead(model.queue(event.queue), context.policy);
   uint64_t written = 0;
   for (size_t i = a.packet; i < a.packet + a.buffers; ++i) {
     const Request& r = model.request(a.used[i].serial);
     full = full && r.used_len >= r.room;
+    ahead = ahead || r.submitted;  // to a backend that was replaced since
     written += a.used[i].written;
   }
-  const uint64_t bytes = sent + uint64_t{model.header_length()};
-  const bool spread = merges(model) && got < sent && spread_further(model, a, bytes);
-  const bool ahead = posts_ahead(model.queue(event.queue), context.policy);
+  const bool merge = a.buffers != 0 && a.used[a.packet].merges;
+  const uint64_t header = a.buffers != 0 ? a.used[a.packet].header : model.header_length();
+  const uint64_t bytes = sent + header;
+  const bool spread = merge && got < sent && spread_further(model, a, bytes);
   if (got < sent && full && ahead && !spread) return;
   if (got < sent && written >= bytes) {
     if (Finding* f =
@@ -237,7 +249,7 @@ void ReceiveRules::check_length(Context& context, const Event& event, const Acco
       f->actual = "the driver finds " + std::to_string(got) + " bytes of frame";
     }
   }
-  const bool wrong_count = spread || (merges(model) && got > sent && a.buffers > 1);
+  const bool wrong_count = spread || (merge && got > sent && a.buffers > 1);
   if (Finding* f = context.report.open(wrong_count ? Rule::kNet02 : Rule::kNet23,
                                        VerdictKind::kFail, event.queue, event.op)) {
     f->expected = name(static_cast<size_t>(event.arg[0])) + " of " + std::to_string(sent) +
@@ -251,12 +263,17 @@ void ReceiveRules::check_length(Context& context, const Event& event, const Acco
 void ReceiveRules::check_order(Context& context, const Event& event, Account& a, size_t ordinal) {
   QueueModel& q = context.model.queue(event.queue);
   // What a backend has that is waited for comes beside the frames of its successor.
+  if (q.starting != 0) {
+    a.next = std::max(a.next, ordinal + 1);
+    return;
+  }
   const bool overtaken = ordinal < a.next && a.injected[ordinal].at >= q.backend_changed_at;
   size_t left_out = kNames;
   for (size_t i = a.next; i < ordinal; ++i) {
     const Injected& before = a.injected[i];
     const uint64_t bytes = uint64_t{before.len} + context.model.header_length();
-    if (before.received || excused(q, before.at) || !fits_everywhere(context.model, q, bytes)) {
+    if (before.received || before.made || excused(q, before.at) ||
+        !fits_everywhere(context.model, q, bytes)) {
       continue;
     }
     if (a.nameless != 0) {
@@ -290,10 +307,18 @@ void ReceiveRules::check_delivery(Context& context, Queue queue, Account& a) {
   QueueModel& q = model.queue(queue);
   if (!context.report.may_judge(Rule::kPol04, queue) || model.pending_calls() != 0) return;
   if (!q.running() || q.unsure || q.congested || posts_ahead(q, context.policy)) return;
+  const bool unread = std::any_of(a.injected.begin(), a.injected.end(),
+                                  [](const Injected& each) { return each.made && !each.received; });
+  if (unread) return;
   // What the driver has not read yet stands for the frames next in turn.
   size_t waiting = a.next;
   const uint64_t header = model.header_length();
-  for (size_t i = a.first; i < a.used.size() && waiting < a.injected.size(); ++waiting) {
+  size_t i = a.first;
+  const auto skip_empty = [&] {
+    while (i < a.used.size() && model.request(a.used[i].serial).used_len == 0) ++i;
+  };
+  for (skip_empty(); i < a.used.size() && waiting < a.injected.size(); ++waiting, skip_empty()) {
+    if (a.injected[waiting].made) continue;
     const uint64_t bytes = header + a.injected[waiting].len;
     // One that may be lost may not be what was used.
     if (excused(q, a.injected[waiting].at) || !fits_everywhere(model, q, bytes)) return;
@@ -302,13 +327,14 @@ void ReceiveRules::check_delivery(Context& context, Queue queue, Account& a) {
       sum = len == kUnknownLen ? bytes : sum + len;
     }
   }
+  while (waiting < a.injected.size() && a.injected[waiting].made) ++waiting;
   if (waiting >= a.injected.size()) return;
   const Injected& frame = a.injected[waiting];
   if (excused(q, frame.at) || !fits_everywhere(model, q, header + frame.len)) return;
   uint64_t room = 0;
   const Request* last = nullptr;
-  for (size_t i = q.first_open; i < q.order.size() && room < header + frame.len; ++i) {
-    const Request& r = model.request(q.order[i]);
+  for (size_t k = q.first_open; k < q.order.size() && room < header + frame.len; ++k) {
+    const Request& r = model.request(q.order[k]);
     if (r.used) continue;
     room += r.room;
     last = &r;

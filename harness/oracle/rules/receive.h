@@ -49,11 +49,14 @@ class ReceiveRules {
     uint32_t len = 0;
     uint32_t at = 0;  // number of the event
     bool received = false;
+    bool made = false;  // by the backend itself, for a buffer that the Program named
   };
   struct Used {
     uint32_t serial = 0;
     uint32_t at = 0;       // number of the event that published it
     uint64_t written = 0;  // bytes, without a gap from the first on
+    uint32_t header = 0;   // the header's length, and whether packets span buffers, at that time
+    bool merges = false;
   };
   struct Account {
     uint32_t run = 0;
