@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/hot.h"
+#include "guest/parts.h"
 #include "prog/frame.h"
 #include "prog/ops.h"
 
@@ -25,23 +26,6 @@ constexpr uint32_t kOrdinalsKept = 0x10000;  // as many as `#n` can name
 // buffer as VIRTIO 1.2, 5.1.6.3.1, wants it.
 constexpr std::array kDefaultSegs = {Seg{false, 0, 12}, Seg{false, 0, 1400}};
 constexpr std::array kReceiveSegs = {Seg{true, 0, 1526}};
-
-// Calls `f(offset, at, len)` for the parts of [gpa, gpa + len) that lie in the arena, in order;
-// `offset` is the arena's, `at` counts from gpa. There is at most one part per half
-// (prog/layout.h).
-template <typename F>
-void each_part(uint64_t gpa, uint64_t len, F f) {
-  constexpr uint64_t kEnd = kArenaGpa + kArenaSize;
-  if (gpa >= kEnd || len == 0) return;
-  const uint64_t end = len > kEnd - gpa ? kEnd : gpa + len;
-  uint64_t from = std::max(gpa, kArenaGpa);
-  while (from < end) {
-    const uint64_t middle = kArenaGpa + kHalf;
-    const uint64_t to = from < middle ? std::min(middle, end) : end;
-    f(arena_offset(from), from - gpa, static_cast<uint32_t>(to - from));
-    from = to;
-  }
-}
 
 }  // namespace
 
@@ -475,13 +459,6 @@ void Driver::fill(uint64_t gpa, uint8_t byte, uint64_t len) {
   }
   each_part(gpa, len, [&](uint32_t offset, uint64_t, uint32_t n) {
     std::memset(port_.store(offset, n).data(), byte, n);
-  });
-}
-
-void Driver::read(uint64_t gpa, std::span<uint8_t> out) const {
-  std::fill(out.begin(), out.end(), uint8_t{0});
-  each_part(gpa, out.size(), [&](uint32_t offset, uint64_t at, uint32_t n) {
-    std::memcpy(out.data() + at, &arena_[offset], n);
   });
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "guest/driver.h"
+#include "guest/parts.h"
 
 namespace va {
 namespace {
@@ -76,6 +77,13 @@ void Driver::take_packets(Queue queue) {
     event(EventKind::kFrame, queue, facts.ordinal, facts.len, facts.fill);
     at += there;
   }
+}
+
+void Driver::read(uint64_t gpa, std::span<uint8_t> out) const {
+  std::fill(out.begin(), out.end(), uint8_t{0});
+  each_part(gpa, out.size(), [&](uint32_t offset, uint64_t at, uint32_t n) {
+    std::memcpy(out.data() + at, &arena_[offset], n);
+  });
 }
 
 // Valid until the next call.
