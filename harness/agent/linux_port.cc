@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 
 #include "agent/vhost_ioctl.h"
@@ -14,10 +15,16 @@
 namespace va::agent {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 // How often a device that has gone on is looked at again before it counts as busy.
 constexpr int kRounds = 64;
-// How often the worker is given a turn before it counts as busy.
-constexpr int kYields = 256;
+// How long a worker may run without using a buffer before it counts as busy, and how long one that
+// does already.
+constexpr std::chrono::milliseconds kPatience{1000};
+constexpr std::chrono::milliseconds kNoPatience{20};
+// Turns that it is given before anyone looks at the clock.
+constexpr int kTurns = 8;
 
 std::span<uint8_t> map_arena() {
   void* at = ::mmap(reinterpret_cast<void*>(kArenaUser), kArenaSize, PROT_READ | PROT_WRITE,
@@ -64,7 +71,7 @@ void LinuxPort::open_device() {
   setup_ = SetupState{};
   acked_features_ = 0;
   worker_ = ThreadState();
-  worker_busy_ = false;
+  if (std::exchange(worker_busy_, false)) yield_to_all(true);
   device_.reset(::open("/dev/vhost-net", O_RDWR | O_CLOEXEC));
   if (!device_.valid()) broken(std::string("/dev/vhost-net: ") + std::strerror(errno));
   open_ = device_.valid();
@@ -184,12 +191,23 @@ void LinuxPort::rest() {
 // On one vCPU a worker that was woken is in state R until it has had its turn and has nothing left
 // to do.
 bool LinuxPort::rest_worker() const {
-  for (int i = 0; i < kYields; ++i) {
+  uint64_t last = 0;
+  Clock::time_point limit;
+  for (int turn = 0;; ++turn) {
     const char state = worker_.read();
-    if (state != 'R' && state != 'D') return true;
+    if (state != 'R' && state != 'D') break;
     ::sched_yield();
+    if (turn < kTurns) continue;
+    if (turn == kTurns) yield_to_all(false);
+    const uint64_t now = observer_.sample(rings_);
+    if (turn == kTurns || now != last) {
+      limit = Clock::now() + (worker_busy_ ? kNoPatience : kPatience);
+    }
+    if (Clock::now() > limit) return false;
+    last = now;
   }
-  return false;
+  if (limit != Clock::time_point()) yield_to_all(true);
+  return true;
 }
 
 void LinuxPort::barrier() const {
@@ -208,8 +226,9 @@ void LinuxPort::settle() {
   for (int round = 0; round < kRounds && !idle; ++round) {
     barrier();
     rest();
+    if (worker_busy_) break;
     const uint64_t now = observer_.sample(rings_);
-    idle = !worker_busy_ && round > 0 && now == last;
+    idle = round > 0 && now == last;
     last = now;
   }
   emit_memory();

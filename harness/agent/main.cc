@@ -2,7 +2,6 @@
 // saw. One Program at a time; when the device cannot be brought back to a clean state, or a step of
 // the start fails, it says so in an error frame and the host starts the guest anew.
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include "agent/channel.h"
 #include "agent/linux_port.h"
 #include "agent/peer.h"
+#include "agent/proc.h"
 #include "agent/vhost_ioctl.h"
 #include "base/bytes.h"
 #include "prog/decode.h"
@@ -44,14 +44,6 @@ bool make_hello(bool zerocopy, std::vector<uint8_t>& out) {
   hello.release = name.release;
   encode_hello(hello, out);
   return true;
-}
-
-// Whoever is woken by something the agent does (vhost's worker, a control call, the soft interrupt
-// that frees packets) runs before the agent goes on: it is at rest again when the system call is
-// back, more often than not. Threads made later are not concerned, vhost's own among them.
-void yield_to_all() {
-  const sched_param parameters{};
-  ::sched_setscheduler(0, SCHED_IDLE | SCHED_RESET_ON_FORK, &parameters);
 }
 
 // Answers runs until the host is gone.
@@ -86,7 +78,7 @@ void run() {
   if (!peer.set_up()) give_up(channel, peer.problem());
   std::vector<uint8_t> hello;
   if (!make_hello(zerocopy, hello)) give_up(channel, "/dev/vhost-net cannot be used");
-  yield_to_all();
+  yield_to_all(true);
   LinuxPort port(peer);
   channel.send(FrameType::kHello, hello);
   std::thread([&channel] {

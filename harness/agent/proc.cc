@@ -1,6 +1,7 @@
 #include "agent/proc.h"
 
 #include <fcntl.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -34,6 +35,11 @@ char ThreadState::read() const {
   text[size] = '\0';
   const char* paren = std::strrchr(text, ')');
   return paren != nullptr && paren[1] == ' ' ? paren[2] : '\0';
+}
+
+void yield_to_all(bool yield) {
+  const sched_param parameters{};
+  ::sched_setscheduler(0, (yield ? SCHED_IDLE : SCHED_OTHER) | SCHED_RESET_ON_FORK, &parameters);
 }
 
 std::string wait_channel(pid_t tid) {

@@ -26,6 +26,12 @@ class ThreadState {
   Fd stat_;
 };
 
+// Idle priority for the calling thread: whoever is woken by something it does (vhost's worker, a
+// control call, the soft interrupt that frees packets) runs before it goes on, and is at rest again
+// when the system call is back, more often than not. Threads made later are not concerned, vhost's
+// own among them. Against a worker that does not come to rest it needs its share (false).
+void yield_to_all(bool yield);
+
 // The kernel function that a thread waits in; empty if it does not wait.
 std::string wait_channel(pid_t tid);
 

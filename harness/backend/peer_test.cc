@@ -148,9 +148,12 @@ TEST_F(Link, AFrameOfTooManyPagesIsCopiedAndReportedFailed) {
   EXPECT_EQ(told(), "wire 0/146;held 0;failed 0;");
 }
 
-TEST_F(Link, TheLongestFrameIs64KiBAndAHeader) {
-  const Segment all[] = {{0, 65536}, {0, 65}};
-  EXPECT_EQ(send_segments(all, 65601, true), -EINVAL);
+TEST_F(Link, AFrameLongerThanItTakesIsRefused) {
+  const std::vector<Segment> most(16, Segment{0, 65536});
+  EXPECT_EQ(send_segments(most, kMaxFrame, true), static_cast<int>(kMaxFrame));
+  std::vector<Segment> more = most;
+  more.push_back({0, 1});
+  EXPECT_EQ(send_segments(more, kMaxFrame + 1, true), -EINVAL);
 }
 
 TEST_F(Link, ABufferThatIsNotMappedIsAFault) {

@@ -21,8 +21,10 @@ class PeerObserver {
   virtual void on_completed(uint32_t name, RequestToken token, RequestResult result) = 0;
 };
 
-// The longest frame that a peer takes: 64 KiB and a header, the most that a tap does.
-inline constexpr size_t kMaxFrame = 65536 + 64;
+// The longest frame that a peer takes. A tap has no limit of its own: it takes what the kernel can
+// allocate in one piece, 4 MiB (drivers/net/tun.c, tun_alloc_skb). This one is shorter, and refuses
+// for good what is longer.
+inline constexpr size_t kMaxFrame = 1 << 20;
 
 // A packet's bytes in one piece.
 class FrameBuffer {

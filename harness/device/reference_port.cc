@@ -157,8 +157,13 @@ void ReferencePort::complete(const Op& op) {
     if (!peer().complete_inside(name, result)) unsupported(UnsupportedReason::kOperation);
     return;
   }
-  if (peer().complete(name, result) || peers_[current_peer_ ^ 1].complete(name, result)) return;
-  add(EventKind::kNoop, op.queue, static_cast<uint64_t>(NoopReason::kNotHeld));
+  // A driver that makes a head available twice has two requests of one name, and no wire can tell
+  // them apart.
+  bool held = false;
+  while (peer().complete(name, result) || peers_[current_peer_ ^ 1].complete(name, result)) {
+    held = true;
+  }
+  if (!held) add(EventKind::kNoop, op.queue, static_cast<uint64_t>(NoopReason::kNotHeld));
 }
 
 void ReferencePort::tell_receiver(const Op& op) {

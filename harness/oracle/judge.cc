@@ -61,7 +61,15 @@ class Judge::Impl {
  public:
   void judge(const Program& program, const Case* from, const Trace& trace, Verdicts& out);
 
+  // What the next judge() looks out for besides; nullptr: nothing.
+  struct Watch {
+    uint32_t duties = 0;
+    std::array<size_t, kQueues> first;
+  };
+  void watch(Watch* watch) { watch_ = watch; }
+
  private:
+  void note_breaches(size_t number);
   void judge_event(Context& context, const Trace& trace, size_t number);
   void driver_event(Context& context, const Event& event);
   void ring_event(Context& context, const Event& event, size_t number);
@@ -96,6 +104,7 @@ class Judge::Impl {
   oracle::Expectations expectations_;
   std::set<std::string, std::less<>> foreign_ids_;  // rules that cases name and the judge does not
   bool ended_ = false;                              // nothing behind this can be replayed
+  Watch* watch_ = nullptr;
 };
 
 // The case's own rule, with a lifetime of the judge's.
@@ -141,10 +150,18 @@ void Judge::Impl::judge(const Program& program, const Case* from, const Trace& t
     const Event& event = trace.events[number_];
     if (!ended_) replay_.advance(event, Leave{*this});
     judge_event(context_, trace, number_);
+    if (watch_ != nullptr) note_breaches(number_);
   }
   if (!ended_) {
     replay_.finish(Leave{*this});
     oracle::check_calls_at_end(context_);
+  }
+}
+
+void Judge::Impl::note_breaches(size_t number) {
+  for (const Queue queue : model_.live_queues()) {
+    size_t& first = watch_->first[queue];
+    if ((model_.queue(queue).duty.broken & watch_->duties) != 0) first = std::min(first, number);
   }
 }
 
@@ -355,6 +372,17 @@ void Judge::judge(const Program& program, const Trace& trace, Verdicts& out) {
 
 void Judge::judge(const Case& from, const Trace& trace, Verdicts& out) {
   impl_->judge(from.program, &from, trace, out);
+}
+
+std::array<size_t, kQueues> Judge::find_breaches(const Program& program, const Trace& trace,
+                                                 uint32_t duties) {
+  Impl::Watch watch{duties, {}};
+  watch.first.fill(SIZE_MAX);
+  Verdicts unused;
+  impl_->watch(&watch);
+  impl_->judge(program, nullptr, trace, unused);
+  impl_->watch(nullptr);
+  return watch.first;
 }
 
 }  // namespace va

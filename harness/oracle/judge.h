@@ -64,6 +64,11 @@ class Judge {
   // The same, and the case's own expectations.
   void judge(const Case& from, const Trace& trace, Verdicts& out);
 
+  // For each queue the number of the first event at which its driver was seen to have broken one of
+  // `duties` (oracle/driver_duty.h); SIZE_MAX where it kept them.
+  std::array<size_t, kQueues> find_breaches(const Program& program, const Trace& trace,
+                                            uint32_t duties);
+
  private:
   class Impl;
   std::unique_ptr<Impl> impl_;

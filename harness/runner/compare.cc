@@ -42,6 +42,7 @@ struct Range {
 struct Segment {
   EventKind end = EventKind::kNone;  // kIdle, kBusy, kDied; kNone: the end of the trace
   uint32_t op = 0;
+  size_t limit = 0;  // number of the event behind it
   std::array<QueueSegment, kQueues> queues;
   std::vector<Event> calls;   // kDone, in order
   std::vector<Event> frames;  // kFrame and kReceived, in order
@@ -54,7 +55,10 @@ class Segmenter {
   Segmenter(const Program& program, const Trace& trace) : program_(program), trace_(trace) {}
 
   std::vector<Segment> run() {
-    for (const Event& event : trace_.events) take(event);
+    for (const Event& event : trace_.events) {
+      ++taken_;
+      take(event);
+    }
     close(EventKind::kNone, static_cast<uint32_t>(program_.ops.size()));
     return std::move(segments_);
   }
@@ -64,6 +68,7 @@ class Segmenter {
   void close(EventKind end, uint32_t op) {
     current_.end = end;
     current_.op = op;
+    current_.limit = taken_;
     Segment next;
     for (size_t i = 0; i < kQueues; ++i) {
       next.queues[i].used_idx = current_.queues[i].used_idx;
@@ -162,6 +167,7 @@ class Segmenter {
 
   const Program& program_;
   const Trace& trace_;
+  size_t taken_ = 0;
   Segment current_;
   std::vector<Segment> segments_;
   std::array<std::vector<UsedEntry>, kQueues> unpublished_;
@@ -236,10 +242,15 @@ class Comparer {
   Comparer(const Program& program, uint32_t both_see, std::vector<Difference>& out)
       : program_(program), both_see_(both_see), out_(out) {}
 
-  void run(const std::vector<Segment>& left, const std::vector<Segment>& right) {
+  void run(const std::vector<Segment>& left, const EventLimits& left_limits,
+           const std::vector<Segment>& right, const EventLimits& right_limits) {
     for (size_t i = 0; i < std::min(left.size(), right.size()); ++i) {
       settle_ = static_cast<uint32_t>(i);
       op_ = left[i].op;
+      for (size_t queue = 0; queue < kQueues; ++queue) {
+        given_up_[queue] = given_up_[queue] || left_limits[queue] < left[i].limit ||
+                           right_limits[queue] < right[i].limit;
+      }
       if (left[i].end != right[i].end) {
         differ(left[i].end == EventKind::kNone ? right[i].end : left[i].end, 0,
                end_text(left[i].end), end_text(right[i].end));
@@ -261,7 +272,10 @@ class Comparer {
 
   void segments(const Segment& left, const Segment& right) {
     calls(left.calls, right.calls);
-    for (uint8_t i = 0; i < kQueues; ++i) queues(i, left.queues[i], right.queues[i]);
+    for (uint8_t i = 0; i < kQueues; ++i) {
+      if (!given_up_[i]) queues(i, left.queues[i], right.queues[i]);
+    }
+    if (std::find(given_up_.begin(), given_up_.end(), true) != given_up_.end()) return;
     if ((both_see_ & kMemory) != 0) {
       differ(EventKind::kWrite, 0, writes_text(left.writes), writes_text(right.writes));
     }
@@ -325,16 +339,24 @@ class Comparer {
   const uint32_t both_see_;
   std::vector<Difference>& out_;
   std::array<Seen, kQueues> seen_{};
+  std::array<bool, kQueues> given_up_{};
   uint32_t settle_ = 0;
   uint32_t op_ = 0;
 };
 
 }  // namespace
 
-void compare(const Program& program, const Trace& left, const Trace& right,
-             std::vector<Difference>& out) {
+EventLimits no_limits() {
+  EventLimits limits;
+  limits.fill(SIZE_MAX);
+  return limits;
+}
+
+void compare(const Program& program, const Trace& left, const EventLimits& left_limits,
+             const Trace& right, const EventLimits& right_limits, std::vector<Difference>& out) {
   Comparer comparer(program, left.header.sees & right.header.sees, out);
-  comparer.run(Segmenter(program, left).run(), Segmenter(program, right).run());
+  comparer.run(Segmenter(program, left).run(), left_limits, Segmenter(program, right).run(),
+               right_limits);
 }
 
 }  // namespace va

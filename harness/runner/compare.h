@@ -6,8 +6,15 @@
 // whether there was a call and whether an error was signalled (never how many: VIRTIO 1.2, 2.7.7
 // makes no promise of a number), the changed bytes of guest memory, the frames, and the result of
 // each control call. What a trace does not see is not compared.
+//
+// What a device does may be nobody's to say from some event on: the driver has broken a duty, and
+// the devices differ as they may. Then the queue is not compared from the segment of that event on,
+// nor what cannot be told apart by queue: guest bytes, dirty pages, frames. Control calls still
+// are.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -29,10 +36,14 @@ struct Difference {
   friend bool operator==(const Difference&, const Difference&) = default;
 };
 
+// For each queue the number of the event of a trace from which on it is not compared.
+using EventLimits = std::array<size_t, kQueues>;
+EventLimits no_limits();
+
 // Appends the differences to `out`, in the order of the settle points. Both traces are of `program`
 // and of runs that went to their end (no kUnsupported, no kBudget). After one device died, or one
 // was busy where the other was idle, nothing more can be compared: that difference is the last.
-void compare(const Program& program, const Trace& left, const Trace& right,
-             std::vector<Difference>& out);
+void compare(const Program& program, const Trace& left, const EventLimits& left_limits,
+             const Trace& right, const EventLimits& right_limits, std::vector<Difference>& out);
 
 }  // namespace va

@@ -19,7 +19,7 @@ Trace seeing(uint32_t sees) {
 
 std::vector<Difference> differences(const Program& program, const Trace& left, const Trace& right) {
   std::vector<Difference> out;
-  compare(program, left, right, out);
+  compare(program, left, no_limits(), right, no_limits(), out);
   return out;
 }
 
@@ -181,6 +181,31 @@ TEST(Compare, NothingIsComparedAfterADeath) {
   const std::vector<Difference> found = differences(settles(2), left, right);
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].right, event_info(EventKind::kDied).name);
+}
+
+TEST(Compare, AQueueGivenUpIsNotComparedAndOtherQueuesAre) {
+  Trace left = seeing(kWire | kCalls);
+  left.add(0, EventKind::kIdle);
+  left.add(1, EventKind::kFrame, kTx, 0, 100, 0);
+  left.add(1, EventKind::kUsedIdx, kTx, 1);
+  left.add(1, EventKind::kUsedIdx, kRx, 1);
+  left.add(1, EventKind::kDone, kTx, 0);
+  left.add(1, EventKind::kIdle);
+  Trace right = seeing(kWire | kCalls);
+  right.add(0, EventKind::kIdle);
+  right.add(1, EventKind::kDone, kTx, 22);
+  right.add(1, EventKind::kIdle);
+  EventLimits limits = no_limits();
+  limits[kTx] = 1;
+  std::vector<Difference> out;
+  compare(settles(2), left, limits, right, no_limits(), out);
+  ASSERT_EQ(out.size(), 2u);
+  EXPECT_EQ(out[0].kind, EventKind::kDone);
+  EXPECT_EQ(out[1].queue, kRx);
+  out.clear();
+  limits[kTx] = left.events.size();
+  compare(settles(2), left, limits, right, no_limits(), out);
+  EXPECT_EQ(out.size(), 4u);
 }
 
 }  // namespace
