@@ -177,6 +177,37 @@ TEST(Conforming, ChainsFitTheRingAndNoDutyIsBrokenByHand) {
   EXPECT_GT(completions, 5'000u * 5);
 }
 
+TEST(Conforming, ReceiveBuffersTakeAHeaderAndAloneAFrame) {
+  Random random(14);
+  MutateOptions options = conforming_options();
+  options.transmit_only = false;
+  Program program;
+  uint64_t frames = 0;
+  uint64_t buffers = 0;
+  for (int i = 0; i < 3'000; ++i) {
+    generate_conforming(random, options, program);
+    expect_good(program, options);
+    uint64_t num = 0;
+    uint64_t features = 0;
+    for (const Op& op : program.ops) {
+      if (op.code == Opcode::kInject) ++frames;
+      if (op.queue != kRx) continue;
+      if (op.code == Opcode::kVring) num = op.arg[0], features = op.arg[2];
+      if (op.code != Opcode::kAvail) continue;
+      ++buffers;
+      ASSERT_LE(op.nseg, num) << print_op(op);
+      uint64_t bytes = op.nseg == 0 ? 1526 : 0;
+      for (size_t s = 0; s < op.nseg; ++s) {
+        ASSERT_TRUE(op.seg[s].writable && op.seg[s].len != 0) << print_op(op);
+        bytes += op.seg[s].len;
+      }
+      ASSERT_GE(bytes, (features & kMrgRxbuf) != 0 ? 26u : 1526u) << print_op(op);
+    }
+  }
+  EXPECT_GT(frames, 3'000u * 5);
+  EXPECT_GT(buffers, 3'000u * 5);
+}
+
 TEST(Conforming, TheKernelGetsWhatItCanExecute) {
   Random random(13);
   MutateOptions options = conforming_options();

@@ -39,10 +39,11 @@ Place find_place(Model& model, uint64_t gpa, uint64_t len) {
   return {};
 }
 
-// Breaches after which the model may not know all of the buffers that a queue has given.
+// Breaches after which the model may not know all of the buffers that a queue has given. An entry
+// that names no descriptor is one: the device may read it again, when the driver has mended it.
 constexpr uint32_t kHidesBuffers =
-    kAllDuties & ~(kHeadInRange | kNextInRange | kReadableFirst | kRightDirection | kBufferKept |
-                   kMapped | kHasPayload | kNoEmptyPart | kNamed | kRoomForHeader | kRoomForName);
+    kAllDuties & ~(kNextInRange | kReadableFirst | kRightDirection | kBufferKept | kMapped |
+                   kHasPayload | kNoEmptyPart | kNamed | kRoomForHeader | kRoomForName);
 
 // The used ring is the device's; where a trace samples and the driver stored into it too, what was
 // written there shows as bytes and not as entries.
