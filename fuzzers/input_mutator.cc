@@ -1,5 +1,7 @@
 #include "input_mutator.h"
 
+#include <algorithm>
+
 #include "prog/decode.h"
 #include "prog/encode.h"
 #include "prog/validate.h"
@@ -9,6 +11,8 @@ namespace {
 
 // Short Programs run often; what needs more operations than these is rare.
 constexpr uint32_t kMaxOps = 48;
+constexpr uint32_t kRepeated = 32;   // operations that a repeat may come to, in a short one
+constexpr uint32_t kLongRuns = 128;  // one in so many may be as long as the budget allows
 
 }  // namespace
 
@@ -30,6 +34,7 @@ std::span<const uint8_t> InputMutator::mutate(std::span<const uint8_t> input, si
     crossover(program_, kept_[other], random, options);
   }
   va::mutate(program_, random, options);
+  if (!random.one_in(kLongRuns)) shorten_repeats();
   fit(max_size);
   return bytes_;
 }
@@ -40,6 +45,19 @@ void InputMutator::keep(Random& random) {
     kept_.push_back(program_);
   } else {
     kept_[random.below(kKept)] = program_;
+  }
+}
+
+// A campaign's time is that of the operations it executes, and one repeat can come to as many as a
+// hundred Programs do.
+void InputMutator::shorten_repeats() {
+  for (size_t i = 0; i < program_.ops.size(); ++i) {
+    Op& repeat = program_.ops[i];
+    if (repeat.code != Opcode::kRepeat) continue;
+    size_t end = i + 1;
+    while (end < program_.ops.size() && program_.ops[end].code != Opcode::kEnd) ++end;
+    const uint64_t body = end - i;
+    repeat.arg[0] = std::min(repeat.arg[0], std::max<uint64_t>(kRepeated / body, 2));
   }
 }
 

@@ -193,7 +193,7 @@ void Model::note_features(uint64_t features, uint32_t index) {
   if (((features ^ features_) & ~kBitLogAll) == 0) return;
   for (const Queue queue : live_) {
     QueueModel& q = queues_[queue];
-    if (q.running() || !q.order.empty()) q.duty.breach(kStableRing, index);
+    if (q.may_act() || !q.order.empty()) q.duty.breach(kStableRing, index);
   }
 }
 

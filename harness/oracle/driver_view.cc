@@ -69,6 +69,21 @@ void Model::set_up_view(const Op& op, uint32_t index) {
   bytes_.zero(q.ring.desc, q.ring_end - q.ring.desc);
   bytes_.store16(q.ring.avail + 2, base);
   if (in_use) q.duty.breach(kStableRing, index);
+  if (checked_) check_neighbours(queue, index);
+}
+
+// A large ring reaches into the next one's place, and zeroes what is there.
+void Model::check_neighbours(Queue queue, uint32_t op) {
+  QueueModel& q = queues_[queue];
+  for (const Queue each : live_) {
+    QueueModel& other = queues_[each];
+    if (each == queue || !ranges_meet(q.ring.desc, q.ring_end - q.ring.desc, other.ring.desc,
+                                      other.ring_end - other.ring.desc)) {
+      continue;
+    }
+    q.duty.breach(kApart, op);
+    other.duty.breach(kApart, op);
+  }
 }
 
 // ---- stores ----------------------------------------------------------------------------------

@@ -286,6 +286,7 @@ class Model {
 
   // driver_view.cc
   void set_up_view(const Op& op, uint32_t index);
+  void check_neighbours(Queue queue, uint32_t op);
   void start_life(Queue queue, uint32_t num, uint16_t base);
   void store(uint64_t gpa, const void* bytes, uint64_t len, uint32_t op);
   void store_payload(uint64_t gpa, uint64_t len, uint32_t op);
