@@ -108,6 +108,13 @@ std::string tail(const std::string& text, size_t size) {
   return text.size() <= size ? text : text.substr(text.size() - size);
 }
 
+std::string last_line(const std::string& text) {
+  const size_t end = text.find_last_not_of(" \r\n");
+  if (end == std::string::npos) return "it said nothing";
+  const size_t begin = text.find_last_of("\r\n", end);
+  return "it said last: " + text.substr(begin + 1, end - begin);
+}
+
 // Which accelerator a real boot has shown to work; empty if none was tried yet. /dev/kvm can exist
 // and a machine be made, and still no kernel boots on it.
 std::string remembered_accelerator(const std::string& file) {
@@ -220,8 +227,10 @@ bool Guest::await_hello(seconds limit, std::string& error) {
     error = "the agent cannot go on: " + std::string(payload().begin(), payload().end());
     return false;
   }
-  error = "the guest did not come up within " + std::to_string(limit.count()) +
-          " s; its console is " + console_ + " and ends: " + last_words();
+  error = got == Wait::kGone
+              ? "QEMU ended before the guest was up"
+              : "the guest did not come up within " + std::to_string(limit.count()) + " s";
+  error += "; " + last_line(last_words()) + " (console: " + console_ + ")";
   return false;
 }
 
