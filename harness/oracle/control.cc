@@ -191,6 +191,7 @@ void Model::finish_call(const Op& op, uint32_t index) {
 // Features are negotiated before buffers are (VIRTIO 1.2, 3.1.1); LOG_ALL is the host's.
 void Model::note_features(uint64_t features, uint32_t index) {
   if (((features ^ features_) & ~kBitLogAll) == 0) return;
+  features_op_ = index;
   for (const Queue queue : live_) {
     QueueModel& q = queues_[queue];
     if (q.may_act() || !q.order.empty()) q.duty.breach(kStableRing, index);

@@ -326,8 +326,9 @@ void Model::expose_one(Queue queue, uint16_t position, uint32_t op) {
   r.exposed_at = event_;
   r.queue = queue;
   if (state.waiting_life == q.life) r.ordinal = state.waiting_ordinal;
-  // What was built earlier may have been written over since, where memory is shared.
-  const bool old = checked_ && state.waiting_op != op;
+  // What was built earlier may have been written over since, where memory is shared, or was built
+  // for a header of another length.
+  const bool old = state.waiting_op != op && (checked_ || state.waiting_op < features_op_);
   if (r.ordinal == kNoOrdinal || q.by_hand || old) q.duty.breach(kNamed, op);
   r.content_void = old || q.was_scribbled(r.ordinal);
   state.waiting_life = 0;

@@ -72,6 +72,7 @@ void Model::begin(const Program& program, bool samples) {
   deferred_.clear();
   supplied_ = {};
   features_ = 0;
+  features_op_ = 0;
   event_ = 0;
   work_ = 0;
   deferred_vring_ = kNoOp;

@@ -322,7 +322,8 @@ class Model {
   Walk walk_;              // of the chain that is walked
   Descriptor descriptor_;  // read last
   uint64_t features_ = 0;
-  bool checked_ = false;  // the Program does more than `avail` alone: look for shared memory
+  uint32_t features_op_ = 0;  // the operation that last changed them
+  bool checked_ = false;      // the Program does more than `avail` alone: look for shared memory
 
   std::array<QueueModel, kQueues> queues_;
   std::vector<Queue> live_;
