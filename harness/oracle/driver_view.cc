@@ -136,6 +136,19 @@ void Model::void_buffers(uint64_t gpa, uint64_t len, uint32_t op) {
         break;
       }
     }
+    if ((queue & 1) != 0) void_unread(q, gpa, len);
+  }
+}
+
+// Receive buffers that are used, and that the driver may not have read yet.
+void Model::void_unread(QueueModel& q, uint64_t gpa, uint64_t len) {
+  const size_t most = std::min<size_t>(q.order.size(), q.num);
+  for (size_t i = q.order.size() - most; i < q.order.size(); ++i) {
+    Request& r = request(q.order[i]);
+    const std::span<const Part> all = parts(r);
+    r.content_void = r.content_void || std::any_of(all.begin(), all.end(), [&](const Part& part) {
+                       return ranges_meet(gpa, len, part.gpa, part.len);
+                     });
   }
 }
 
@@ -143,6 +156,11 @@ void Model::void_buffers(uint64_t gpa, uint64_t len, uint32_t op) {
 void Model::on_device_write(uint64_t gpa, uint64_t len) {
   if (!checked_) return;
   bytes_.payload(gpa, len);
+  const uint64_t end = std::min(gpa + len, kArenaGpa + kArenaSize);
+  for (uint64_t at = std::max(gpa, kArenaGpa); at < end; at += kDescSize) {
+    const uint32_t owner = bytes_.owner(at);
+    if (is_outstanding(owner)) queues_[request(owner).queue].duty.breach(kApart, request(owner).op);
+  }
   for (const Queue queue : live_) {
     if ((queue & 1) != 0) continue;
     QueueModel& q = queues_[queue];

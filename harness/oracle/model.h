@@ -294,6 +294,7 @@ class Model {
   void check_owner(uint32_t owner, uint32_t op);
   void check_ring_store(QueueModel& q, uint64_t gpa, uint64_t len, uint32_t op);
   void void_buffers(uint64_t gpa, uint64_t len, uint32_t op);
+  void void_unread(QueueModel& q, uint64_t gpa, uint64_t len);
   void reread(Queue queue, uint32_t op);
   void expose_up_to(Queue queue, uint16_t idx, uint32_t op);
   void expose_one(Queue queue, uint16_t position, uint32_t op);

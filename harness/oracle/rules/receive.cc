@@ -29,6 +29,12 @@ bool fits_everywhere(Model& model, const QueueModel& q, uint64_t bytes) {
   });
 }
 
+// Of a buffer without a name it is not known whether it was posted, to this backend or the last.
+bool may_post_ahead(const QueueModel& q, const Context& context) {
+  return posts_ahead(q, context.policy) ||
+         (context.policy == Policy::kArrival && (q.duty.broken & kRoomForName) != 0);
+}
+
 std::string name(size_t ordinal) {
   return "frame #" + std::to_string(ordinal);
 }
@@ -118,6 +124,13 @@ void ReceiveRules::used(Context& context, const Request& r, uint32_t number) {
   }
 }
 
+// Whether the driver changed a buffer of the packet that was taken last.
+bool ReceiveRules::is_void(Model& model, const Account& a) {
+  const auto first = a.used.begin() + static_cast<ptrdiff_t>(a.packet);
+  return std::any_of(first, first + static_cast<ptrdiff_t>(a.buffers),
+                     [&](const Used& used) { return model.request(used.serial).content_void; });
+}
+
 void ReceiveRules::received(Context& context, const Event& event) {
   Account& a = account(context, event.queue);
   const uint64_t id = event.arg[0];
@@ -132,9 +145,10 @@ void ReceiveRules::received(Context& context, const Event& event) {
   a.buffers = 0;
   if (at == a.used.size()) return;  // where a trace samples, entries may be shown later
   a.packet = at;
-  check_num_buffers(context, event.queue, a, claimed);
   a.buffers = std::clamp<size_t>(claimed, 1, a.used.size() - at);
   a.first = at + a.buffers;
+  if (is_void(context.model, a)) return;
+  check_num_buffers(context, event.queue, a, claimed);
   if (!a.used[at].merges) return;
   for (size_t i = at; i + 1 < a.first; ++i) {
     const Request& r = context.model.request(a.used[i].serial);
@@ -172,11 +186,8 @@ void ReceiveRules::frame(Context& context, const Event& event) {
   Account& a = account(context, queue);
   const QueueModel& q = context.model.queue(queue);
   const auto ordinal = static_cast<size_t>(event.arg[0]);
-  bool judged =
-      context.report.may_judge(Rule::kNet23, queue) && !q.unsure && a.injected.size() <= kNames;
-  for (size_t i = a.packet; i < a.packet + a.buffers; ++i) {
-    judged = judged && !context.model.request(a.used[i].serial).content_void;
-  }
+  const bool judged = context.report.may_judge(Rule::kNet23, queue) && !q.unsure &&
+                      a.injected.size() <= kNames && !is_void(context.model, a);
   if (!judged) {  // it came all the same
     if (ordinal >= a.injected.size()) return;
     a.injected[ordinal].received = true;
@@ -184,7 +195,7 @@ void ReceiveRules::frame(Context& context, const Event& event) {
     return;
   }
   // Cut off before its name, it is one of those that seem to be missing.
-  const bool ahead = posts_ahead(q, context.policy) ||
+  const bool ahead = may_post_ahead(q, context) ||
                      (a.buffers != 0 && context.model.request(a.used[a.packet].serial).submitted);
   if (event.arg[0] == kNoOrdinal && event.arg[1] < kFrameHead && ahead) {
     ++a.nameless;
@@ -229,7 +240,7 @@ void ReceiveRules::check_length(Context& context, const Event& event, const Acco
   if (got == sent) return;
   Model& model = context.model;
   bool full = true;
-  bool ahead = posts_ahead(model.queue(event.queue), context.policy);
+  bool ahead = may_post_ahead(model.queue(event.queue), context);
   uint64_t written = 0;
   for (size_t i = a.packet; i < a.packet + a.buffers; ++i) {
     const Request& r = model.request(a.used[i].serial);

@@ -72,6 +72,7 @@ class ReceiveRules {
 
   Account& account(Context& context, Queue queue);
   uint64_t written(uint32_t serial) const;
+  static bool is_void(Model& model, const Account& a);
   void check_num_buffers(Context& context, Queue queue, const Account& a, uint64_t claimed);
   bool spread_further(Model& model, const Account& a, uint64_t bytes) const;
   void check_length(Context& context, const Event& event, const Account& a, uint32_t sent);
