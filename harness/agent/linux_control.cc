@@ -259,7 +259,10 @@ LinuxPort::Prepared LinuxPort::prepare_log_base(const Op& op) {
   Op located = op;
   located.arg[0] = log_base(op.arg[0]);
   Prepared prepared = simple(located, VHOST_SET_LOG_BASE);
-  prepared.note = [this, base = located.arg[0]](uint64_t) { observer_.set_log_base(base); };
+  prepared.note = [this, base = located.arg[0]](uint64_t) {
+    emit_memory();
+    observer_.set_log_base(base);
+  };
   return prepared;
 }
 

@@ -26,11 +26,11 @@ constexpr std::chrono::milliseconds kNoPatience{20};
 // Turns that it is given before anyone looks at the clock.
 constexpr int kTurns = 8;
 
-std::span<uint8_t> map_arena() {
-  void* at = ::mmap(reinterpret_cast<void*>(kArenaUser), kArenaSize, PROT_READ | PROT_WRITE,
+std::span<uint8_t> map_at(uint64_t user, uint32_t size) {
+  void* at = ::mmap(reinterpret_cast<void*>(user), size, PROT_READ | PROT_WRITE,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_POPULATE, -1, 0);
-  VA_CHECK(at == reinterpret_cast<void*>(kArenaUser));
-  return {static_cast<uint8_t*>(at), kArenaSize};
+  VA_CHECK(at == reinterpret_cast<void*>(user));
+  return {static_cast<uint8_t*>(at), size};
 }
 
 // True if the eventfd was signalled; takes the signal.
@@ -43,8 +43,8 @@ bool take_signal(const Fd& fd) {
 
 LinuxPort::LinuxPort(Peer& peer)
     : peer_(peer),
-      arena_(map_arena()),
-      observer_(arena_),
+      arena_(map_at(kArenaUser, kArenaSize)),
+      observer_(arena_, map_at(kLogUser, kLogSize)),
       not_event_(::open("/dev/null", O_RDWR | O_CLOEXEC)),
       detached_tap_(::open("/dev/net/tun", O_RDWR | O_CLOEXEC)) {}
 
@@ -232,6 +232,7 @@ void LinuxPort::settle() {
     last = now;
   }
   emit_memory();
+  observer_.clear_log();
   emit_signals();
   trace_->add(op_, idle ? EventKind::kIdle : EventKind::kBusy, kTx);
 }

@@ -28,7 +28,8 @@ bool known(const RingView& ring) {
 
 }  // namespace
 
-Observer::Observer(std::span<uint8_t> arena) : arena_(arena), shadow_(arena.size()) {}
+Observer::Observer(std::span<uint8_t> arena, std::span<uint8_t> log)
+    : arena_(arena), log_(log), shadow_(arena.size()), told_(log.size()) {}
 
 // In pieces: what memset does with more than 2 KiB (rep stosb) is very slow under TCG.
 void Observer::reset() {
@@ -40,7 +41,9 @@ void Observer::reset() {
   }
   used_pages_ = 0;
   store_len_ = 0;
-  log_base_ = 0;
+  log_base_ = kLogUser;
+  std::memcpy(told_.data(), log_.data(), log_.size());
+  clear_log();
 }
 
 void Observer::driver_store(uint32_t offset, uint32_t len) {
@@ -75,9 +78,9 @@ uint64_t Observer::sample(const Rings& rings) const {
 
 void Observer::observe(const Rings& rings, uint32_t op, Trace& trace) {
   take_driver_store();
+  observe_log(op, trace);
   if (std::memcmp(arena_.data(), shadow_.data(), arena_.size()) == 0) return;
   for (Queue queue = 0; queue < kQueues; ++queue) observe_ring(queue, rings[queue], op, trace);
-  observe_log(op, trace);
   observe_rest(op, trace);
 }
 
@@ -118,19 +121,23 @@ void Observer::observe_ring(Queue queue, const RingView& ring, uint32_t op, Trac
   }
 }
 
-// One bit a page; only the pages of the arena can be written, so only their bits are looked at.
+// One bit a page, from the log's base on.
 void Observer::observe_log(uint32_t op, Trace& trace) {
-  constexpr uint64_t kFirst = kArenaGpa / kPageSize / 8;
-  constexpr uint32_t kBytes = kArenaSize / kPageSize / 8;
-  if (log_base_ == 0 || !inside(log_base_ + kFirst, kBytes)) return;
-  const uint32_t offset = offset_of(log_base_ + kFirst);
-  for (uint32_t byte = 0; byte < kBytes; ++byte) {
-    const uint8_t set = arena_[offset + byte] & static_cast<uint8_t>(~shadow_[offset + byte]);
+  if (std::memcmp(log_.data(), told_.data(), log_.size()) == 0) return;
+  for (uint32_t byte = 0; byte < kLogSize; ++byte) {
+    const uint8_t set = log_[byte] & static_cast<uint8_t>(~told_[byte]);
     for (uint32_t bit = 0; bit < 8; ++bit) {
-      if ((set >> bit & 1) != 0) trace.add(op, EventKind::kDirty, 0, (kFirst + byte) * 8 + bit);
+      const uint64_t first = (kLogUser + byte - log_base_) * 8;
+      if ((set >> bit & 1) != 0) trace.add(op, EventKind::kDirty, 0, first + bit);
     }
-    shadow_[offset + byte] |= set;
+    told_[byte] = log_[byte];
   }
+}
+
+void Observer::clear_log() {
+  if (std::none_of(told_.begin(), told_.end(), [](uint8_t byte) { return byte != 0; })) return;
+  std::fill(log_.begin(), log_.end(), uint8_t{0});
+  std::fill(told_.begin(), told_.end(), uint8_t{0});
 }
 
 void Observer::observe_rest(uint32_t op, Trace& trace) {

@@ -10,11 +10,10 @@ namespace {
 
 constexpr uint32_t kNum = 4;
 constexpr uint32_t kUsedAt = 0x1000;  // arena offset of the used ring
-constexpr uint32_t kLogAt = 0x3000;
 
 class ObserverTest : public testing::Test {
  protected:
-  ObserverTest() : arena_(kArenaSize), observer_(arena_) {
+  ObserverTest() : arena_(kArenaSize), log_(kLogSize), observer_(arena_, log_) {
     observer_.reset();
     rings_[kTx] = {kNum, kArenaUser + kUsedAt};
   }
@@ -34,6 +33,7 @@ class ObserverTest : public testing::Test {
   using Lines = std::vector<std::string>;
 
   std::vector<uint8_t> arena_;
+  std::vector<uint8_t> log_;
   Observer observer_;
   Observer::Rings rings_;
 };
@@ -105,10 +105,27 @@ TEST_F(ObserverTest, AnEntryThatIsNotPublishedIsAWrite) {
 }
 
 TEST_F(ObserverTest, BitsOfTheLogArePages) {
-  observer_.set_log_base(kArenaUser + kLogAt);
-  arena_[kLogAt + kArenaGpa / kPageSize / 8] = 0x05;
+  log_[kArenaGpa / kPageSize / 8] = 0x05;
   EXPECT_EQ(observed(), (Lines{"dirty page=0x100", "dirty page=0x102"}));
   EXPECT_EQ(observed(), Lines{});
+  log_[kArenaGpa / kPageSize / 8] |= 0x02;
+  EXPECT_EQ(observed(), (Lines{"dirty page=0x101"}));
+}
+
+TEST_F(ObserverTest, AClearedLogTellsAPageAgain) {
+  log_[0x20] = 0x01;
+  observed();
+  observer_.clear_log();
+  EXPECT_EQ(log_[0x20], 0);
+  EXPECT_EQ(observed(), Lines{});
+  log_[0x20] = 0x01;
+  EXPECT_EQ(observed(), Lines{"dirty page=0x100"});
+}
+
+TEST_F(ObserverTest, PagesCountFromTheBaseOfTheLog) {
+  observer_.set_log_base(kLogUser + 0x10);
+  log_[0x30] = 0x80;
+  EXPECT_EQ(observed(), Lines{"dirty page=0x107"});
 }
 
 TEST_F(ObserverTest, ResetClearsWhatAnyoneTouched) {

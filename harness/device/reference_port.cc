@@ -279,12 +279,16 @@ void ReferencePort::finish() {
     each.set_congested(false);
     each.set_link(true);
   }
+  // A worker that is told of frames where there are none runs for nothing, which shows in used
+  // flags.
+  bool can_be_read = false;
   for (ReceivePeer& each : receivers_) {
+    can_be_read |= !each.writable();
     each.refuse(0, 0, false);
     each.set_congested(false);
   }
   net_.backend_writable();
-  net_.backend_readable();
+  if (can_be_read || receiver().waiting() != 0) net_.backend_readable();
   rest();
   // What is held when a call waits may be on either peer, and what is published lets more be
   // submitted; each round completes the oldest request.

@@ -320,7 +320,8 @@ class Comparer {
     shown.arg[0] = done.arg[0];
     if (done.op >= program_.ops.size()) return print_event(shown);
     const Op& op = program_.ops[done.op];
-    if (op.code == Opcode::kGetVringBase) shown.arg[1] = done.arg[1];
+    const bool has_base = op.code == Opcode::kGetVringBase && !given_up_[op.queue % kQueues];
+    if (has_base) shown.arg[1] = done.arg[1];
     return std::string(op_info(op.code).name) + " " + print_event(shown);
   }
 

@@ -10,7 +10,7 @@
 // What a device does may be nobody's to say from some event on: the driver has broken a duty, and
 // the devices differ as they may. Then the queue is not compared from the segment of that event on,
 // nor what cannot be told apart by queue: guest bytes, dirty pages, frames. Control calls still
-// are.
+// are, but for the base that they read.
 #pragma once
 
 #include <array>
