@@ -143,6 +143,7 @@ void Model::finish_call(const Op& op, uint32_t index) {
       set_backend(op, index);
       break;
     case Opcode::kSetFeatures:
+      note_features(op.arg[0], index);
       features_ = op.arg[0];
       break;
     case Opcode::kSetMemTable:
@@ -200,6 +201,8 @@ void Model::note_features(uint64_t features, uint32_t index) {
 
 void Model::set_vring(const Op& op, uint32_t index) {
   QueueModel& q = queue(op.queue);
+  // A ring may have started since the call was made.
+  note_features(feature_bits(op.arg[2]), index);
   features_ = feature_bits(op.arg[2]);
   q.device_num = q.num;
   q.device_base = q.exposed;
