@@ -270,8 +270,8 @@ void Model::on_desc_stored(const Event& event) {
       q.by_hand = true;
       check_ring_store(q, gpa, kDescSize, event.op);
     }
-    void_buffers(gpa, kDescSize, event.op);
   }
+  if (checked_) void_buffers(gpa, kDescSize, event.op);
   check_store(gpa, kDescSize, event.op);
   bytes_.store_pair(gpa, {event.arg[1], (event.arg[2] & 0xffffffff) | event.arg[3] << 32});
   if (by_avail && (event.arg[3] & kFlagIndirect) == 0) {
