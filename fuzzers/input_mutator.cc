@@ -10,8 +10,10 @@ namespace va {
 namespace {
 
 // Short Programs run often; what needs more operations than these is rare.
-constexpr uint32_t kMaxOps = 48;
-constexpr uint32_t kRepeated = 32;   // operations that a repeat may come to, in a short one
+constexpr uint32_t kMaxOps = 32;
+constexpr uint32_t kRepeated = 32;   // operations that a repeat may come to
+constexpr uint8_t kCount = 4;        // descriptors that one part of a chain may come to
+constexpr uint16_t kNum = 1024;      // entries of a ring
 constexpr uint32_t kLongRuns = 128;  // one in so many may be as long as the budget allows
 
 }  // namespace
@@ -34,7 +36,7 @@ std::span<const uint8_t> InputMutator::mutate(std::span<const uint8_t> input, si
     crossover(program_, kept_[other], random, options);
   }
   va::mutate(program_, random, options);
-  if (!random.one_in(kLongRuns)) shorten_repeats();
+  if (!random.one_in(kLongRuns)) shorten();
   fit(max_size);
   return bytes_;
 }
@@ -48,16 +50,21 @@ void InputMutator::keep(Random& random) {
   }
 }
 
-// A campaign's time is that of the operations it executes, and one repeat can come to as many as a
-// hundred Programs do.
-void InputMutator::shorten_repeats() {
+// One operation can cost what a hundred Programs do: a repeat, a chain of two thousand descriptors,
+// a ring as large as all memory. Most inputs are kept from them, so that most of a campaign's time
+// goes into what is different and not into what is long.
+void InputMutator::shorten() {
   for (size_t i = 0; i < program_.ops.size(); ++i) {
-    Op& repeat = program_.ops[i];
-    if (repeat.code != Opcode::kRepeat) continue;
-    size_t end = i + 1;
-    while (end < program_.ops.size() && program_.ops[end].code != Opcode::kEnd) ++end;
-    const uint64_t body = end - i;
-    repeat.arg[0] = std::min(repeat.arg[0], std::max<uint64_t>(kRepeated / body, 2));
+    Op& op = program_.ops[i];
+    if (op.code == Opcode::kRepeat) {
+      size_t end = i + 1;
+      while (end < program_.ops.size() && program_.ops[end].code != Opcode::kEnd) ++end;
+      op.arg[0] = std::min(op.arg[0], std::max<uint64_t>(kRepeated / (end - i), 2));
+    }
+    if (op.code == Opcode::kVring && op.arg[0] > kNum) op.arg[0] = kNum;
+    for (size_t part = 0; part < op.nseg; ++part) {
+      op.seg[part].count = std::min(op.seg[part].count, kCount);
+    }
   }
 }
 

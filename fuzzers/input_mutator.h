@@ -27,7 +27,7 @@ class InputMutator {
   static constexpr uint32_t kKept = 64;
 
   void keep(Random& random);
-  void shorten_repeats();
+  void shorten();
   void fit(size_t max_size);
 
   Profile profile_;

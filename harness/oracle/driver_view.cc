@@ -117,8 +117,10 @@ void Model::store_payload(uint64_t gpa, uint64_t len, uint32_t op) {
     for (const Queue queue : live_) queues_[queue].duty.breach(kApart, op);
   }
   const uint64_t end = std::min(gpa + len, kArenaGpa + kArenaSize);
-  for (uint64_t at = std::max(gpa, kArenaGpa); at < end; at += kDescSize) check_store(at, 1, op);
-  if (end > kArenaGpa) check_store(end - 1, 1, op);
+  for (uint64_t at = std::max(gpa, kArenaGpa); at < end; at += kDescSize) {
+    check_owner(bytes_.owner(at), op);
+  }
+  if (end > kArenaGpa) check_owner(bytes_.owner(end - 1), op);
   void_buffers(gpa, len, op);
 }
 

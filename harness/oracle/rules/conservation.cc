@@ -94,21 +94,21 @@ VA_COLD void Conservation::blame(Context& context, Queue queue, uint32_t id) {
   Model& model = context.model;
   const QueueModel& q = model.queue(queue);
   Rule rule = Rule::kUsd01;
-  std::string actual = "id " + std::to_string(id) + ", which is no head that the driver exposed";
+  const char* what = ", which is no head that the driver exposed";
   if (id < q.num) {
     const HeadState& head = q.heads[id];
     if (head.waiting_life == q.life && head.waiting_ordinal != kNoOrdinal) {
       rule = Rule::kSpl01;
-      actual = "id " + std::to_string(id) + ", which avail idx has not passed yet";
+      what = ", which avail idx has not passed yet";
     } else if (model.was_used(queue, id)) {
       rule = Rule::kSpl02;
-      actual = "id " + std::to_string(id) + " a second time";
+      what = " a second time";
     }
   }
   if (Finding* f = context.report.open(rule, VerdictKind::kFail, queue, context.op)) {
     f->expected =
         "the head of one of the " + std::to_string(q.outstanding) + " chains that the device has";
-    f->actual = std::move(actual);
+    f->actual = "id " + std::to_string(id) + what;
   }
 }
 
