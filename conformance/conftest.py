@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from vassay import ROOT, Batch, Tool
 
-DEFAULT_DEVICES = ["reference:arrival", "reference:inorder"]
+DEFAULT_DEVICES = ["reference:arrival", "reference:inorder", "reference:copy"]
 CASE_FOLDERS = ["conformance/cases", "corpus"]
 
 

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <string>
 
 #include "prog/decode.h"
@@ -10,11 +11,16 @@
 namespace va {
 
 Policy policy_of(std::span<const uint8_t> input) {
-  return input.size() % 2 == 0 ? Policy::kArrival : Policy::kInorder;
+  constexpr Policy kPolicies[] = {Policy::kArrival, Policy::kInorder, Policy::kArrival,
+                                  Policy::kInorder, Policy::kCopy};
+  return kPolicies[input.size() % std::size(kPolicies)];
 }
 
 FuzzRun::FuzzRun(std::string_view target)
-    : target_(target), arrival_(Policy::kArrival, false), inorder_(Policy::kInorder, false) {}
+    : target_(target),
+      arrival_(Policy::kArrival, false),
+      inorder_(Policy::kInorder, false),
+      copy_(Policy::kCopy, false) {}
 
 FuzzRun::~FuzzRun() {
   if (inputs_ == 0) return;
@@ -22,9 +28,14 @@ FuzzRun::~FuzzRun() {
                static_cast<double>(operations_) / static_cast<double>(inputs_));
 }
 
+ReferenceDevice& FuzzRun::device_of(Policy policy) {
+  if (policy == Policy::kCopy) return copy_;
+  return policy == Policy::kInorder ? inorder_ : arrival_;
+}
+
 const Verdicts& FuzzRun::judge(std::span<const uint8_t> input, Fault fault) {
   decode(input, program_, kFuzzBudget);
-  ReferenceDevice& device = policy_of(input) == Policy::kArrival ? arrival_ : inorder_;
+  ReferenceDevice& device = device_of(policy_of(input));
   device.run(program_, kFuzzBudget, trace_);
   ++inputs_;
   operations_ += device.executed();

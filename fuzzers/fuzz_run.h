@@ -13,8 +13,8 @@
 
 namespace va {
 
-// Which policy an input runs on: the one or the other by its length, so that a mutation that only
-// grows or shrinks an input tries both.
+// Which policy an input runs on, by its length, so that a mutation that only grows or shrinks an
+// input tries them all. Copying, where little can happen, has one length in five.
 Policy policy_of(std::span<const uint8_t> input);
 
 class FuzzRun {
@@ -39,10 +39,12 @@ class FuzzRun {
 
  private:
   void report(const Finding& finding) const;
+  ReferenceDevice& device_of(Policy policy);
 
   std::string_view target_;
   ReferenceDevice arrival_;
   ReferenceDevice inorder_;
+  ReferenceDevice copy_;
   Judge judge_;
   Program program_;
   Trace trace_;

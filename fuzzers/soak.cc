@@ -1,5 +1,5 @@
-// False alarms are worse than missed bugs: generates conforming programs, runs them on both
-// policies and wants PASS for each. Those of odd seeds receive, too. The first that is anything
+// False alarms are worse than missed bugs: generates conforming programs, runs them on every
+// policy and wants PASS for each. Those of odd seeds receive, too. The first that is anything
 // else is printed with its seed, and ends the run.
 //
 //   va_soak [PROGRAMS [FIRST_SEED]]      100,000 from seed 0 by default
@@ -34,7 +34,8 @@ void print_failure(uint64_t seed, const Program& program, const Trace& trace,
 
 int soak(uint64_t programs, uint64_t first_seed) {
   ReferenceDevice devices[] = {ReferenceDevice(Policy::kArrival, false),
-                               ReferenceDevice(Policy::kInorder, false)};
+                               ReferenceDevice(Policy::kInorder, false),
+                               ReferenceDevice(Policy::kCopy, false)};
   Judge judge;
   Program program;
   Trace trace;

@@ -73,7 +73,7 @@ def _verdicts(log: Path) -> tuple[int, str]:
 def corpus() -> str:
     """Every program twice under the sanitizers and once from the other compiler: equal traces."""
     count = 0
-    for policy in ("arrival", "inorder"):
+    for policy in ("arrival", "inorder", "copy"):
         texts = []
         for number, preset in enumerate(("asan-ubsan", "asan-ubsan", "dev")):
             log = LOGS / f"corpus-{policy}-{number}.json"
@@ -109,7 +109,7 @@ def digests(repeat: int) -> str:
 
 
 def generated(programs: int) -> str:
-    """Programs that keep all of the driver's duties, on both policies: no verdict but PASS."""
+    """Programs that keep all of the driver's duties, on every policy: no verdict but PASS."""
     command = [str(bin_dir("dev") / "va_soak"), str(programs)]
     done = run(command, LOGS / "generated.log", limit_s=7200)
     return expect(done, f"{programs} conforming programs").tail(1)

@@ -21,7 +21,7 @@ UNTRIAGED = FINDINGS / "untriaged"
 KERNEL_PREFIX = "kernel-"  # of the name of a finding that the kernel alone gave
 SCRATCH = ROOT / "build" / "campaign" / "triage"
 SHOWN = 40  # lines of a program in the report
-DEVICES = ("reference:arrival", "reference:inorder")
+DEVICES = ("reference:arrival", "reference:inorder", "reference:copy")
 
 _SAYS = (
     (re.compile(r"vassay-bug: (.*)"), "suite-bug"),

@@ -38,6 +38,8 @@ class Peer : public Backend {
   bool asynchronous() const override { return kind_ == PeerKind::kDeferred; }
   int send(const Packet& packet, RequestToken token) override;
   bool writable() const override { return !congested_ && link_up_; }
+  // What refuses a submit says so for one packet at a time.
+  bool bounded() const override { return congested_ || refusals_ > 0; }
 
   // Completes the request held longest among those called `name`; false if none is held.
   bool complete(uint32_t name, RequestResult result);

@@ -18,6 +18,10 @@ bool in_one_piece(std::span<const Segment> segments) {
 int FrameBuffer::gather(const Packet& packet) {
   bytes_ = {};
   if (packet.len > kMaxFrame) return -EINVAL;
+  if (!packet.copy.empty()) {
+    bytes_ = packet.copy;
+    return 0;
+  }
   if (in_one_piece(packet.segments)) {
     bytes_ = packet.memory.view(packet.segments[0].user, packet.len);
     return bytes_.size() == packet.len ? 0 : -EFAULT;

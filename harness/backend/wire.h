@@ -35,7 +35,7 @@ class FrameBuffer {
 
  private:
   std::array<uint8_t, kMaxFrame> storage_;
-  // Of the guest's memory where the segments are neighbours, else of storage_.
+  // Of the guest's memory where the segments are neighbours, of a copy, else of storage_.
   std::span<const uint8_t> bytes_;
 };
 

@@ -11,15 +11,29 @@ namespace {
 constexpr uint32_t kReferenceSees = kEveryStore | kWire | kMemory | kDirtyPages | kStepCounts |
                                     kCalls | kSubmits | kAllocations | kErrors;
 
+PublicationPolicy publication(Policy policy) {
+  switch (policy) {
+    case Policy::kInorder:
+      return PublicationPolicy::kInorder;
+    case Policy::kCopy:
+      return PublicationPolicy::kCopy;
+    default:
+      VA_CHECK(policy == Policy::kArrival);
+      return PublicationPolicy::kArrival;
+  }
+}
+
+const char* uri(Policy policy) {
+  if (policy == Policy::kInorder) return "reference:inorder";
+  return policy == Policy::kCopy ? "reference:copy" : "reference:arrival";
+}
+
 }  // namespace
 
 struct ReferenceDevice::Parts {
   Parts(Policy policy, bool whole_memory_check)
-      : port(policy == Policy::kInorder ? PublicationPolicy::kInorder : PublicationPolicy::kArrival,
-             whole_memory_check),
-        runner(port) {
-    VA_CHECK(policy == Policy::kArrival || policy == Policy::kInorder);
-    header.device = policy == Policy::kInorder ? "reference:inorder" : "reference:arrival";
+      : port(publication(policy), whole_memory_check), runner(port) {
+    header.device = uri(policy);
     header.version = kSuiteVersion;
     header.features = kOfferedFeatures;
     header.policy = policy;

@@ -13,7 +13,7 @@ inline constexpr char kSuiteVersion[] = "0.1.0";
 
 class ReferenceDevice : public Device {
  public:
-  // `policy` is kArrival or kInorder. `whole_memory_check`: see ReferencePort.
+  // `policy` is kArrival, kInorder or kCopy. `whole_memory_check`: see ReferencePort.
   explicit ReferenceDevice(Policy policy, bool whole_memory_check = true);
   ~ReferenceDevice() override;
 

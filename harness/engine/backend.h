@@ -23,11 +23,13 @@ struct RequestToken {
 enum class RequestResult : uint8_t { kOk, kFailed };
 
 // One frame to transmit. The segments are the engine's scratch: a backend that needs them behind
-// send() copies them.
+// send() copies them. A frame that the engine has copied is no longer the guest's: it is `copy`,
+// and there are no segments.
 struct Packet {
   const GuestMemory& memory;
   std::span<const Segment> segments;  // behind the header that the device consumed
-  uint32_t len = 0;                   // their sum
+  uint32_t len = 0;                   // their sum, or the size of `copy`
+  std::span<const uint8_t> copy = {};
 };
 
 // Where a frame for the driver goes: behind byte `offset` of the segments, which are the engine's
@@ -57,6 +59,9 @@ class Backend {
 
   // Whether a submit now would find room (the socket polls writable).
   virtual bool writable() const = 0;
+
+  // Whether the send buffer has a bound. Only without one are frames sent in batches.
+  virtual bool bounded() const { return false; }
 
   // ---- receive
   // Bytes of the frame that waits longest, a header of the backend's own not counted; 0: none can

@@ -14,10 +14,11 @@ inline constexpr uint64_t kFeatureNetHdr = uint64_t{1} << 27;
 inline constexpr uint64_t kFeatureIndirect = uint64_t{1} << 28;
 inline constexpr uint64_t kFeatureEventIdx = uint64_t{1} << 29;
 inline constexpr uint64_t kFeatureVersion1 = uint64_t{1} << 32;
+inline constexpr uint64_t kFeatureInOrder = uint64_t{1} << 35;
 
 inline constexpr uint64_t kOfferedFeatures = kFeatureMrgRxbuf | kFeatureNotifyOnEmpty |
                                              kFeatureLogAll | kFeatureNetHdr | kFeatureIndirect |
-                                             kFeatureEventIdx | kFeatureVersion1;
+                                             kFeatureEventIdx | kFeatureVersion1 | kFeatureInOrder;
 
 // VHOST_BACKEND_F_IOTLB_MSG_V2, the one backend feature that needs no IOTLB to be acked.
 inline constexpr uint64_t kOfferedBackendFeatures = uint64_t{1} << 1;

@@ -13,10 +13,17 @@
 // 2010 asynchronous vhost-net patch, made sound. `kInorder` is the zero-copy transmit path of Linux
 // (drivers/vhost/net.c, handle_tx_zerocopy): frames below a threshold, or above the number of
 // pending ones, are copied and used at once; the others are used in the order of submission.
+// `kCopy` is its other transmit path (handle_tx_copy, in net_tx_copy.cc): all are copied and sent
+// in batches.
 //
 // Receive: a backend that waits to be asked (and, under `kInorder`, any) is served as by
 // handle_rx() in Linux. With an asynchronous one under `kArrival` buffers are posted ahead and
 // delivered into in any order, as the seed has it.
+//
+// IN_ORDER. Once it is acked every policy uses chains in the order in which they were fetched, and
+// one used entry stands for all that are published together (VIRTIO 1.2, 2.7.9): what `kArrival`
+// has complete waits for its elders, what is copied stands behind what is held, and buffers are not
+// posted ahead.
 //
 // Waiting. Some control calls wait until no request is in flight, like vhost_net_flush() and
 // vhost_net_set_backend() in Linux. Such a call returns kPending, and step_pending() finishes it
@@ -29,10 +36,12 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "engine/backend.h"
+#include "engine/copy_batch.h"
 #include "engine/request_pool.h"
 #include "engine/virtqueue.h"
 #include "ring/desc_chain.h"
@@ -40,7 +49,7 @@
 
 namespace va {
 
-enum class PublicationPolicy : uint8_t { kArrival, kInorder };
+enum class PublicationPolicy : uint8_t { kArrival, kInorder, kCopy };
 
 inline constexpr uint32_t kRxIndex = 0;  // VHOST_NET_VQ_RX
 inline constexpr uint32_t kTxIndex = 1;  // VHOST_NET_VQ_TX
@@ -220,8 +229,15 @@ class Net {
   void publish_done(Virtqueue& vq);
   void publish_arrived(Virtqueue& vq);
   void publish_in_order(Virtqueue& vq);
+  void publish_used(Virtqueue& vq, std::span<const UsedElem> used);
+  uint32_t unpublished() const;
   void count_transmitted();
   uint32_t pending_limit(const Virtqueue& vq) const;
+
+  // net_tx_copy.cc
+  Next submit_copy(Virtqueue& vq, Backend& backend, const Packet& packet);
+  Next send_single(Virtqueue& vq, Backend& backend, const Packet& packet);
+  void send_copies(Virtqueue& vq, Backend& backend);
 
   // net_rx.cc
   void handle_rx();
@@ -241,7 +257,8 @@ class Net {
   uint32_t device_header(const Virtqueue& vq) const;
   // Whether buffers are posted to this backend before there is a frame for them.
   bool posts_ahead(const Backend* backend) const {
-    return backend != nullptr && policy_ == PublicationPolicy::kArrival && backend->asynchronous();
+    return backend != nullptr && policy_ == PublicationPolicy::kArrival &&
+           backend->asynchronous() && !vqs_[kRxIndex].in_order();
   }
 
   // The worker's queue: each handler stands in it once at most (vhost_work_queue), and runs in the
@@ -274,14 +291,19 @@ class Net {
   bool flushing_ = false;      // nothing may be held: a control call waits
   Wait wait_;
 
-  // kArrival: done requests in order of completion. kInorder: slots in order of submission.
+  // Slots: in order of submission if `ordered_`, else those of done requests in order of
+  // completion.
   std::array<uint32_t, RequestPool::kSlots> order_{};
+  bool ordered_ = false;     // kInorder or IN_ORDER; changes when nothing is in flight
   uint32_t order_head_ = 0;  // free-running; next to publish
   uint32_t order_tail_ = 0;  // free-running; one past the last
 
   // The kernel's zero-copy back-off (vhost_net_tx_select_zcopy): failures against packets sent.
   uint32_t sent_packets_ = 0;
   uint32_t failed_packets_ = 0;
+
+  // kCopy: what was taken in this run of the worker and is not sent yet. No memory otherwise.
+  std::unique_ptr<CopyBatch> copies_;
 
   // Receive under kArrival with an asynchronous backend.
   RequestPool posted_pool_;

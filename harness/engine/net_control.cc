@@ -52,7 +52,11 @@ bool power_of_two(uint32_t value) {
 }  // namespace
 
 Net::Net(PublicationPolicy policy, GuestMemory& memory, EngineHost& host)
-    : policy_(policy), memory_(memory), host_(host), posted_(RequestPool::kSlots) {
+    : policy_(policy),
+      memory_(memory),
+      host_(host),
+      copies_(policy == PublicationPolicy::kCopy ? std::make_unique<CopyBatch>() : nullptr),
+      posted_(RequestPool::kSlots) {
   open();
 }
 
@@ -325,7 +329,9 @@ int Net::start_ring(Virtqueue& vq, const BackendFd& fd) {
 
 int Net::install(Virtqueue& vq, const BackendFd& fd) {
   Backend* const backend = fd.backend;
-  if (backend != nullptr && !allocate()) return -ENOMEM;
+  // A backend that is only sent to in copies has no state of its own (vhost_net_ubuf_alloc).
+  const bool counted = backend != nullptr && policy_ != PublicationPolicy::kCopy;
+  if (counted && !allocate()) return -ENOMEM;
   // Mode and backend change together or not at all: where the new one fails the old one stays, and
   // is polled anew.
   const int started = backend != nullptr ? start_ring(vq, fd) : 0;

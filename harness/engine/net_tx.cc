@@ -53,17 +53,23 @@ void Net::handle_tx() {
   host_.point(EnginePoint::kStart);
   vq.disable_notify(memory_, host_);
   polling_writable_ = false;
+  if (unpublished() == 0) ordered_ = policy_ == PublicationPolicy::kInorder || vq.in_order();
   uint64_t bytes = 0;
   for (uint32_t packets = 0;; ++packets) {
     if (packets == kPacketWeight || bytes >= kByteWeight) {
       queue_work(kTxIndex);
       break;
     }
-    publish_done(vq);
+    if (policy_ == PublicationPolicy::kCopy) {
+      if (copies_->full()) send_copies(vq, *backend);
+    } else {
+      publish_done(vq);
+    }
     chain_.readable_bytes = 0;
     if (submit_next(vq, *backend) == Next::kStop) break;
     bytes += chain_.readable_bytes;
   }
+  if (policy_ == PublicationPolicy::kCopy) send_copies(vq, *backend);
   publish_done(vq);
   host_.point(EnginePoint::kEnd);
 }
@@ -71,9 +77,10 @@ void Net::handle_tx() {
 Net::Next Net::submit_next(Virtqueue& vq, Backend& backend) {
   // The seed's design holds every frame, so its bound is taken before a chain is fetched.
   if (policy_ == PublicationPolicy::kArrival && backend.asynchronous() &&
-      in_flight_ + (order_tail_ - order_head_) >= pending_limit(vq)) {
+      unpublished() >= pending_limit(vq)) {
     return Next::kStop;
   }
+  if (vq.in_order() && pool_.full()) return Next::kStop;  // a chain used now may have to wait
   switch (vq.fetch(memory_, table_, host_, chain_)) {
     case Virtqueue::Fetched::kError:
       return Next::kStop;
@@ -114,6 +121,7 @@ void Net::skip_header(uint32_t left) {
 }
 
 Net::Next Net::submit(Virtqueue& vq, Backend& backend, const Packet& packet) {
+  if (policy_ == PublicationPolicy::kCopy) return submit_copy(vq, backend, packet);
   if (!may_hold(vq, backend, packet)) return send_copied(vq, backend, packet);
   if (!allocate()) {
     vq.unfetch();
@@ -123,9 +131,7 @@ Net::Next Net::submit(Virtqueue& vq, Backend& backend, const Packet& packet) {
   const RequestToken token = pool_.acquire(chain_.head, link_);
   ++links_[link_].in_flight;
   ++in_flight_;
-  if (policy_ == PublicationPolicy::kInorder) {
-    order_[order_tail_++ % RequestPool::kSlots] = token.slot;
-  }
+  if (ordered_) order_[order_tail_++ % RequestPool::kSlots] = token.slot;
   const int sent = backend.send(packet, token);
   host_.point(EnginePoint::kSubmitted);
   Request* request = pool_.find(token);
@@ -137,14 +143,13 @@ Net::Next Net::submit(Virtqueue& vq, Backend& backend, const Packet& packet) {
   --links_[request->link].in_flight;
   --in_flight_;
   if (transient(sent)) {
-    if (policy_ == PublicationPolicy::kInorder) --order_tail_;
+    if (ordered_) --order_tail_;
     pool_.release(token.slot);
     return retry_later(vq, backend);
   }
   // A frame that can never be sent must not block the queue. It takes its place among the done.
   request->state = RequestState::kDone;
-  if (policy_ == PublicationPolicy::kArrival)
-    order_[order_tail_++ % RequestPool::kSlots] = token.slot;
+  if (!ordered_) order_[order_tail_++ % RequestPool::kSlots] = token.slot;
   count_transmitted();
   return Next::kGoOn;
 }
@@ -172,6 +177,13 @@ void Net::poll_writable(const Backend& backend) {
 }
 
 void Net::use_now(Virtqueue& vq) {
+  if (policy_ == PublicationPolicy::kCopy) return copies_->add_head(chain_.head);
+  if (vq.in_order() && unpublished() != 0) {  // in its turn, behind those that are held
+    const RequestToken token = pool_.acquire(chain_.head, link_);
+    pool_.at(token.slot).state = RequestState::kDone;
+    order_[order_tail_++ % RequestPool::kSlots] = token.slot;
+    return;
+  }
   batch_[0] = UsedElem{chain_.head, 0};
   vq.publish(memory_, host_, {batch_.data(), 1});
 }
@@ -196,10 +208,10 @@ void Net::count_transmitted() {
 }
 
 void Net::publish_done(Virtqueue& vq) {
-  if (policy_ == PublicationPolicy::kArrival) {
-    publish_arrived(vq);
-  } else {
+  if (ordered_) {
     publish_in_order(vq);
+  } else {
+    publish_arrived(vq);
   }
   host_.point(EnginePoint::kDrained);
 }
@@ -227,7 +239,28 @@ void Net::publish_in_order(Virtqueue& vq) {
     pool_.release(slot);
     ++order_head_;
   }
-  if (count > 0) vq.publish(memory_, host_, {batch_.data(), count});
+  if (count > 0) publish_used(vq, {batch_.data(), count});
+}
+
+// What is used together, in the order of the ring. A driver that breaks its ring makes more
+// available than the ring holds, so in parts that fit.
+void Net::publish_used(Virtqueue& vq, std::span<const UsedElem> used) {
+  for (size_t done = 0; done < used.size();) {
+    const std::span<const UsedElem> part =
+        used.subspan(done, std::min<size_t>(used.size() - done, vq.ring.num));
+    if (vq.in_order()) {
+      vq.publish_batch(memory_, host_, part.back(), static_cast<uint32_t>(part.size()));
+    } else {
+      vq.publish(memory_, host_, part);
+    }
+    done += part.size();
+  }
+}
+
+// Requests that are in flight, or done and not used yet.
+uint32_t Net::unpublished() const {
+  const uint32_t listed = order_tail_ - order_head_;
+  return ordered_ ? listed : in_flight_ + listed;
 }
 
 void Net::complete(RequestToken token, RequestResult result) {
@@ -238,11 +271,8 @@ void Net::complete(RequestToken token, RequestResult result) {
   VA_CHECK(link.in_flight > 0 && in_flight_ > 0);
   --link.in_flight;
   --in_flight_;
-  if (policy_ == PublicationPolicy::kArrival) {
-    order_[order_tail_++ % RequestPool::kSlots] = token.slot;
-    queue_work(kTxIndex);
-    return;
-  }
+  if (!ordered_) order_[order_tail_++ % RequestPool::kSlots] = token.slot;
+  if (policy_ == PublicationPolicy::kArrival) return queue_work(kTxIndex);
   // Linux wakes the worker for the last completion and for each 16th (vhost_zerocopy_callback).
   const uint32_t left = link.references();
   if (left <= 1 || left % kWakeEvery == 0) queue_work(kTxIndex);

@@ -23,6 +23,10 @@ bool Virtqueue::event_idx() const {
   return (features & kFeatureEventIdx) != 0;
 }
 
+bool Virtqueue::in_order() const {
+  return (features & kFeatureInOrder) != 0;
+}
+
 bool Virtqueue::logs_buffers() const {
   return (features & kFeatureLogAll) != 0;
 }
@@ -75,6 +79,21 @@ void Virtqueue::publish(GuestMemory& memory, EngineHost& host, std::span<const U
   const bool stored =
       store_run(memory, host, elems.first(before_wrap)) &&
       (before_wrap == elems.size() || store_run(memory, host, elems.subspan(before_wrap)));
+  publish_idx(memory, host, stored);
+}
+
+void Virtqueue::publish_batch(GuestMemory& memory, EngineHost& host, const UsedElem& last,
+                              uint32_t count) {
+  VA_CHECK(count > 0 && count <= ring.num);
+  const bool stored = ring.store_used_elem(memory, last_used, last);
+  if (stored) {
+    log.used_stored(host, Vring::used_elem_at(last_used.slot(ring.num)), sizeof last);
+    advance_used(count);
+  }
+  publish_idx(memory, host, stored);
+}
+
+void Virtqueue::publish_idx(GuestMemory& memory, EngineHost& host, bool stored) {
   host.point(EnginePoint::kUsedWritten);
   if (!stored || !store_idx(memory, host)) report_error(host);
   host.point(EnginePoint::kUsedPublished);
@@ -85,17 +104,21 @@ void Virtqueue::publish(GuestMemory& memory, EngineHost& host, std::span<const U
 // Stores entries that do not pass the end of the ring. Where one cannot be stored none of them
 // counts, and used idx stays behind them (Linux, __vhost_add_used_n).
 bool Virtqueue::store_run(GuestMemory& memory, EngineHost& host, std::span<const UsedElem> elems) {
-  const RingIndex old_used = last_used;
   RingIndex at = last_used;
   for (const UsedElem& elem : elems) {
     if (!ring.store_used_elem(memory, at, elem)) return false;
     ++at;
   }
-  log.used_stored(host, Vring::used_elem_at(old_used.slot(ring.num)), elems.size_bytes());
-  last_used = at;
+  log.used_stored(host, Vring::used_elem_at(last_used.slot(ring.num)), elems.size_bytes());
+  advance_used(static_cast<uint32_t>(elems.size()));
+  return true;
+}
+
+void Virtqueue::advance_used(uint32_t count) {
+  const RingIndex old_used = last_used;
+  last_used = last_used + static_cast<uint16_t>(count);
   // A whole lap of used idx since the last decision makes that decision's index meaningless.
   if (last_used.ahead_of(signalled_used_) < last_used.ahead_of(old_used)) signalled_valid_ = false;
-  return true;
 }
 
 bool Virtqueue::call_owed(const GuestMemory& memory, EngineHost& host) {

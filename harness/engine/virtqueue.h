@@ -59,6 +59,11 @@ class Virtqueue {
   // Publishes `elems` (at most num) as used, in this order, and calls the driver if it is owed.
   void publish(GuestMemory& memory, EngineHost& host, std::span<const UsedElem> elems);
 
+  // Publishes the `count` (1 to num) chains that were fetched first and not used yet, the last of
+  // them with `last`. With IN_ORDER one used entry, in the slot of the first, says so for all of
+  // them (VIRTIO 1.2, 2.7.9).
+  void publish_batch(GuestMemory& memory, EngineHost& host, const UsedElem& last, uint32_t count);
+
   void disable_notify(GuestMemory& memory, EngineHost& host);
   // Asks for kicks; true if more became available meanwhile.
   [[nodiscard]] bool enable_notify(GuestMemory& memory, EngineHost& host);
@@ -67,11 +72,14 @@ class Virtqueue {
 
   bool event_idx() const;
   bool logs_buffers() const;
+  bool in_order() const;
 
  private:
   bool store_flags(GuestMemory& memory, EngineHost& host, uint16_t flags);
   bool store_avail_event(GuestMemory& memory, EngineHost& host);
   bool store_idx(GuestMemory& memory, EngineHost& host);
+  void publish_idx(GuestMemory& memory, EngineHost& host, bool stored);
+  void advance_used(uint32_t count);
   bool store_run(GuestMemory& memory, EngineHost& host, std::span<const UsedElem> elems);
   Fetched read_avail_idx(const GuestMemory& memory, EngineHost& host);
   // A word that cannot be read means a call, as in Linux (vhost_notify).

@@ -74,6 +74,7 @@ void Driver::start_view(QueueState& q, Queue queue, uint32_t num, uint16_t base)
   q.free_count = num;
   q.ready_words = 0;
   q.lowest_word = 0;
+  q.cursor = 0;
   if (q.chains.size() < num) {
     q.chains.resize(num);
     q.next.resize(num);
@@ -142,6 +143,7 @@ void Driver::execute(uint32_t index, const Op& op) {
 void Driver::avail(Queue queue, const Op& op) {
   QueueState& q = state(queue);
   const uint32_t ordinal = q.ordinals++;
+  acked_ = port_.acked_features();
   reclaim(queue, q);
 
   const bool receives = (queue & 1) != 0;
@@ -171,7 +173,7 @@ void Driver::avail(Queue queue, const Op& op) {
     return;
   }
   if (forced) take(q, named);
-  const uint16_t head = forced ? named : take_lowest(q);
+  const uint16_t head = forced ? named : take_next(q);
   store_chain(queue, q, head);
   const uint32_t header = header_length();
   if (receives) {
@@ -239,7 +241,7 @@ void Driver::store_chain(Queue queue, QueueState& q, uint16_t head) {
       const uint64_t gpa = indirect ? placement_.table.gpa + uint64_t{kDescSize} * entry
                                     : q.ring.desc + uint64_t{kDescSize} * current;
       uint16_t next = 0;
-      if (left != 0) next = indirect ? static_cast<uint16_t>(entry + 1) : take_lowest(q);
+      if (left != 0) next = indirect ? static_cast<uint16_t>(entry + 1) : take_next(q);
       store_descriptor(queue, gpa, buf, seg.len, flags, next);
       buf += seg.len;
       ++entry;
@@ -327,6 +329,7 @@ void Driver::reclaim(Queue queue, QueueState& q) {
     const uint64_t entry = q.ring.used + 4 + uint64_t{8} * (q.last_used % q.num);
     const auto id = get<uint32_t>(entry);
     if (id >= q.num || q.chains[id].generation != q.generation) continue;
+    if (in_order()) n += skip_to(queue, q, id, used_idx);
     if (receives) note_filled(q, id, get<uint32_t>(entry + 4));
     free_chain(queue, q, static_cast<uint16_t>(id));
   }
@@ -371,7 +374,7 @@ void Driver::scribble(Queue queue, const QueueState& q, uint32_t ordinal, uint8_
 
 // struct virtio_net_hdr has num_buffers with either feature (VIRTIO 1.2, 5.1.6 and 5.1.6.1).
 uint32_t Driver::header_length() const {
-  return (port_.acked_features() & (kBitVersion1 | kBitMrgRxbuf)) != 0 ? 12 : 10;
+  return (acked_ & (kBitVersion1 | kBitMrgRxbuf)) != 0 ? 12 : 10;
 }
 
 // ---- free descriptors ------------------------------------------------------------------------

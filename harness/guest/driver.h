@@ -21,6 +21,7 @@
 #include "guest/buffer_area.h"
 #include "prog/frame.h"
 #include "prog/layout.h"
+#include "prog/ops.h"
 #include "prog/program.h"
 #include "trace/trace.h"
 
@@ -87,6 +88,7 @@ class Driver {
     uint32_t free_count = 0;        // free descriptors
     uint32_t ready_words = 0;       // words of `free` that are valid; all behind them are free
     uint32_t lowest_word = 0;       // no free descriptor stands in a word before it
+    uint16_t cursor = 0;            // with IN_ORDER: the next descriptor to take
     std::vector<uint64_t> free;     // bit set: descriptor is free
     std::vector<uint16_t> next;     // of a taken descriptor: the next of its chain
     std::vector<Chain> chains;      // by head
@@ -126,6 +128,7 @@ class Driver {
   void note_request(QueueState& q, uint32_t ordinal, uint16_t head, uint32_t header);
   void expose(Queue queue, QueueState& q, uint32_t ordinal, uint16_t head, bool quiet);
   void reclaim(Queue queue, QueueState& q);
+  uint32_t skip_to(Queue queue, QueueState& q, uint32_t id, uint16_t used_idx);
   void free_chain(Queue queue, QueueState& q, uint16_t head);
 
   // receive.cc
@@ -136,10 +139,13 @@ class Driver {
   std::span<const uint8_t> join(std::span<const Filled> buffers);
   void scribble(Queue queue, const QueueState& q, uint32_t ordinal, uint8_t byte);
   uint32_t header_length() const;
+  bool in_order() const { return (acked_ & kBitInOrder) != 0; }
 
   void ready(QueueState& q, uint32_t word);
   bool is_free(QueueState& q, uint16_t descriptor);
   void take(QueueState& q, uint16_t descriptor);
+  uint16_t take_next(QueueState& q) { return in_order() ? take_in_turn(q) : take_lowest(q); }
+  uint16_t take_in_turn(QueueState& q);
   uint16_t take_lowest(QueueState& q);
   void give_back(QueueState& q, uint16_t descriptor);
 
@@ -162,6 +168,7 @@ class Driver {
   Port& port_;
   Trace* trace_ = nullptr;
   uint32_t index_ = 0;  // of the operation that is executed
+  uint64_t acked_ = 0;  // features, at the last `avail`
   uint8_t live_ = 0;    // bit q: queues_[q] was used in this Program
   std::span<const uint8_t> arena_;
   BufferArea area_;

@@ -186,6 +186,28 @@ TEST_F(DriverTest, UsedChainsAreReclaimedAndReusedLowestFirst) {
   EXPECT_EQ(heads().back(), 0u);
 }
 
+// VIRTIO 1.2, 2.7.9 and 6.2: descriptors go round the table, and one used entry ends a batch.
+TEST_F(DriverTest, WithInOrderDescriptorsGoRoundAndABatchIsOneEntry) {
+  memory_.features |= kBitInOrder;
+  const RingLayout ring = ring_layout(kTx, 8);
+  for (int i = 0; i < 3; ++i) avail();
+  EXPECT_EQ(heads(), (Numbers{0, 2, 4}));
+  memory_.set<uint32_t>(ring.used + 4, 2);  // in the slot of the first: it and the second
+  memory_.set<uint16_t>(ring.used + 2, 2);
+  avail();
+  avail();
+  EXPECT_EQ(heads(), (Numbers{0, 2, 4, 6, 0}));
+  std::vector<uint64_t> reclaimed;
+  for (const Event& event : events(EventKind::kReclaimed)) reclaimed.push_back(event.arg[0]);
+  EXPECT_EQ(reclaimed, (Numbers{0, 2}));
+  memory_.set<uint32_t>(ring.used + 4 + 8 * 2, 4);  // a batch of one, then one of a wrong head
+  memory_.set<uint32_t>(ring.used + 4 + 8 * 3, 7);
+  memory_.set<uint16_t>(ring.used + 2, 4);
+  avail({{false, 2, 60}});
+  EXPECT_EQ(heads().back(), 2u);
+  EXPECT_EQ(events(EventKind::kReclaimed).size(), 3u);
+}
+
 TEST_F(DriverTest, AnAvailWithoutRoomIsANoopAndCounts) {
   for (int i = 0; i < 3; ++i) avail({Seg{false, 0, 65535}});
   EXPECT_EQ(events(EventKind::kExposed).size(), 2u);

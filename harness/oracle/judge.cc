@@ -77,6 +77,7 @@ class Judge::Impl {
   void receive_event(Context& context, const Event& event, uint32_t number);
   void control_event(Context& context, const Event& event, uint32_t number);
   void idle(Context& context);
+  bool check_applies(const Case& from, const Trace& trace);
   void check_observable(const Case& from, const Trace& trace);
   std::string_view rule_of(const Case* from);
 
@@ -114,6 +115,15 @@ std::string_view Judge::Impl::rule_of(const Case* from) {
   return *foreign_ids_.insert(from->rule).first;
 }
 
+// What a case expects of requests in flight means nothing where there are none.
+bool Judge::Impl::check_applies(const Case& from, const Trace& trace) {
+  if (!from.needs_held || trace.header.policy != Policy::kCopy) return true;
+  Finding& f = report_.add(rule_of(&from), VerdictKind::kUnsupported, kTx, 0);
+  f.expected = "a device that holds requests";
+  f.actual = "it copies every frame and uses it at once";
+  return false;
+}
+
 // The rule that a case names must be observable on this trace; by a rule of the judge's, or by the
 // case's own expectations.
 void Judge::Impl::check_observable(const Case& from, const Trace& trace) {
@@ -142,7 +152,8 @@ void Judge::Impl::judge(const Program& program, const Case* from, const Trace& t
   receive_.begin();
   dirty_.begin();
   robustness_.begin();
-  expectations_.begin(from, rule_of(from));
+  const bool applies = from == nullptr || check_applies(*from, trace);
+  expectations_.begin(applies ? from : nullptr, rule_of(from));
   ended_ = false;
   if (from != nullptr) check_observable(*from, trace);
 

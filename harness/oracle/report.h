@@ -48,6 +48,12 @@ struct Context {
   uint32_t op;
 };
 
+// Whether each chain is used as soon as its request completes, whatever its elders do: the policy
+// says so, and IN_ORDER, where it is acked, forbids it (VIRTIO 1.2, 2.7.9).
+inline bool uses_on_arrival(const Context& context) {
+  return context.policy == Policy::kArrival && (context.model.acked_features() & kBitInOrder) == 0;
+}
+
 // "head 3 (#7)", or "head 3" where it has no ordinal.
 std::string describe(const Request& request);
 std::string hex16(uint64_t value);

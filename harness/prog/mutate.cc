@@ -12,10 +12,23 @@
 namespace va {
 namespace {
 
+bool concerns_log(Opcode code) {
+  return code == Opcode::kSetLogBase || code == Opcode::kSetVringAddr ||
+         code == Opcode::kSetFeatures || code == Opcode::kVring;
+}
+
+bool concerns_notification(Opcode code) {
+  return code == Opcode::kUsedEvent || code == Opcode::kAvailFlags || code == Opcode::kAt ||
+         code == Opcode::kSettle;
+}
+
 // How often an operation is inserted, by profile. A profile dwells on its subject, and keeps enough
 // of the rest that the subject is reached.
 uint32_t weight_of(Opcode code, const MutateOptions& options) {
   const Profile profile = options.profile;
+  if (profile == Profile::kDirtyLog && concerns_log(code)) return 10;
+  if (profile == Profile::kLifecycle && op_info(code).is_control) return 5;
+  if (profile == Profile::kNotification && concerns_notification(code)) return 20;
   switch (code) {
     case Opcode::kAvail:
       return 24;
@@ -52,8 +65,6 @@ uint32_t weight_of(Opcode code, const MutateOptions& options) {
       return 2;
     case Opcode::kNop:
     case Opcode::kEnd:  // comes with its repeat
-    case Opcode::kSetLogBase:
-    case Opcode::kSetLogFd:
       return 0;
     case Opcode::kInject:
       return options.transmit_only ? 0 : profile == Profile::kReceive ? 30 : 2;
@@ -69,7 +80,6 @@ uint32_t weight_of(Opcode code, const MutateOptions& options) {
 using Weights = std::array<uint32_t, 64>;
 
 const Weights& weights_for(const MutateOptions& options) {
-  constexpr size_t kProfiles = 5;
   static const auto table = [] {
     std::array<std::array<Weights, kProfiles>, 2> out{};
     for (size_t i = 0; i < all_ops().size() && i < out[0][0].size(); ++i) {

@@ -11,7 +11,17 @@
 namespace va {
 
 // What mutations dwell on; each fuzz target has its own.
-enum class Profile : uint8_t { kAll, kDescriptors, kAvailIndex, kCompletionOrder, kReceive };
+enum class Profile : uint8_t {
+  kAll,
+  kDescriptors,
+  kAvailIndex,
+  kCompletionOrder,
+  kReceive,
+  kDirtyLog,
+  kLifecycle,
+  kNotification,
+};
+inline constexpr uint32_t kProfiles = 8;
 
 struct MutateOptions {
   bool conforming = false;            // mutate() makes a new conforming Program each time

@@ -117,8 +117,7 @@ TEST(Mutate, EveryOperationOfTheReferenceComesUp) {
     for (const Op& op : program.ops) seen.insert(op.code);
   }
   for (const OpInfo& info : all_ops()) {
-    const bool log = info.code == Opcode::kSetLogBase || info.code == Opcode::kSetLogFd;
-    const bool wanted = (info.devices & kReference) != 0 && info.code != Opcode::kNop && !log;
+    const bool wanted = (info.devices & kReference) != 0 && info.code != Opcode::kNop;
     EXPECT_EQ(seen.contains(info.code), wanted) << info.name;
   }
 }

@@ -66,7 +66,7 @@ uint64_t gpa_value(const Surroundings& near, Random& random) {
 }
 
 uint64_t feature_bits_value(Random& random) {
-  constexpr uint64_t kBits[] = {kBitMrgRxbuf,     kBitNotifyOnEmpty, kBitNetHdr,
+  constexpr uint64_t kBits[] = {kBitMrgRxbuf,     kBitNotifyOnEmpty, kBitLogAll,  kBitNetHdr,
                                 kBitIndirectDesc, kBitEventIdx,      kBitVersion1};
   uint64_t bits = 0;
   for (const uint64_t bit : kBits) bits |= random.one_in(2) ? bit : 0;
@@ -76,11 +76,24 @@ uint64_t feature_bits_value(Random& random) {
 
 uint64_t feature_names_value(Random& random) {
   // What a vhost-net transmit device offers; the others make a case UNSUPPORTED.
-  constexpr uint16_t kNames[] = {kEventIdx, kEventIdx,   kNotifyOnEmpty, kMrgRxbuf,
-                                 kNetHdr,   kNoIndirect, kLegacy};
-  uint64_t names = 0;
+  constexpr uint16_t kNames[] = {kEventIdx, kEventIdx, kNotifyOnEmpty, kMrgRxbuf,
+                                 kLogAll,   kNetHdr,   kNoIndirect,    kLegacy};
+  uint64_t names = random.one_in(24) ? kInOrder : 0;  // the reference's alone
   for (uint32_t n = random.below(3); n > 0; --n) names |= pick(kNames, random);
   return names;
+}
+
+// The base of the dirty log: its own memory, none at all, and what is no address of user space.
+uint64_t log_base_value(Random& random) {
+  constexpr uint64_t kBases[] = {
+      0, 0, 0, kLogUser, kLogUser + 4000, 0x300000000000, 0x7ffffffff000};
+  return pick(kBases, random);
+}
+
+// Where the used ring lies in the log: at its own address, or elsewhere.
+uint64_t log_address_value(const Surroundings& near, Random& random) {
+  return random.one_in(2) ? ring_layout(kTx, near.num).used
+                          : gpa_value(near, random) & ~uint64_t{3};
 }
 
 uint64_t number_value(const OpInfo& info, size_t index, const Surroundings& near, Random& random) {
@@ -94,6 +107,7 @@ uint64_t number_value(const OpInfo& info, size_t index, const Surroundings& near
       if (info.code == Opcode::kSetVringNum) return uint64_t{1} << random.below(17);
       if (info.code == Opcode::kSetVringBase) return index_value(near, random);
       if (info.code == Opcode::kAvail) return gpa_value(near, random);
+      if (info.code == Opcode::kSetVringAddr) return random.below(3);
       return length_value(random);
     case OperandKind::kU16:
       if (info.code == Opcode::kVring && operand.name == "num") {
@@ -106,6 +120,8 @@ uint64_t number_value(const OpInfo& info, size_t index, const Surroundings& near
     default:
       break;
   }
+  if (info.code == Opcode::kSetLogBase) return log_base_value(random);
+  if (operand.name == "log") return log_address_value(near, random);
   if (info.code == Opcode::kSetFeatures) return feature_bits_value(random);
   if (info.code == Opcode::kSetBackendFeatures) return random.below(4);
   if (info.code == Opcode::kStore && index == 1) {

@@ -40,6 +40,7 @@ struct Case {
   std::vector<Note> notes;
   std::vector<uint32_t> lines;  // source line of each operation; empty if made by hand
   std::string rule;             // from `# rule: ID`; empty if it names none
+  bool needs_held = false;      // from `# needs: held`: about requests that the device holds
 
   void clear();
 };

@@ -36,6 +36,7 @@ TEST(CaseErrors, NameLineColumnAndWhatWasExpected) {
       {"nop\nrepeat 2\nnop\n", "f.vq:2:1: expected an end for this repeat"},
       {"# rule: nus\n", "f.vq:1:1: expected a rule such as NUS-04 behind # rule:"},
       {"# rule: A-1\n# rule: A-2\n", "f.vq:2:1: expected one rule only"},
+      {"# needs: more\n", "f.vq:1:1: expected `held` behind # needs:"},
       {"nop\ntrace 1\n", "f.vq:2:1: expected one trace line, before the first operation"},
       {"trace 2\n", "f.vq:1:7: expected 1, the version of the trace format, found \"2\""},
       {"trace 1 device=\n",

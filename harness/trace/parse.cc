@@ -155,6 +155,13 @@ class CaseParser {
       case_.rule = id;
       note.text = std::string(kRulePrefix) + ' ' + case_.rule;
     }
+    if (comment.starts_with(kNeedsPrefix)) {
+      if (trim(comment.substr(kNeedsPrefix.size())) != "held") {
+        const int column = static_cast<int>(comment.data() - line.data()) + 1;
+        return Status::error("expected `held` behind # needs:", line_, column);
+      }
+      case_.needs_held = true;
+    }
     case_.notes.push_back(std::move(note));
     return {};
   }
@@ -379,6 +386,7 @@ void Case::clear() {
   notes.clear();
   lines.clear();
   rule.clear();
+  needs_held = false;
 }
 
 Status parse_case(std::string_view text, Strictness strictness, Case& out, Trace* trace,

@@ -18,5 +18,6 @@ inline constexpr std::array<std::string_view, 4> kPolicyNames = {"unknown", "arr
 
 // `# rule: ID`, on a line of its own.
 inline constexpr std::string_view kRulePrefix = "# rule:";
+inline constexpr std::string_view kNeedsPrefix = "# needs:";
 
 }  // namespace va

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "oracle/model.h"
+#include "oracle/report.h"
 
 namespace va::oracle {
 
@@ -19,8 +20,8 @@ BufferPlace find_used_buffer(Model& model, uint64_t gpa);
 
 // Whether the installed receive backend gets its buffers ahead: how the policies differ is in
 // docs/program_syntax.md.
-inline bool posts_ahead(const QueueModel& q, Policy policy) {
-  return q.asynchronous && policy == Policy::kArrival;
+inline bool posts_ahead(const QueueModel& q, const Context& context) {
+  return q.asynchronous && uses_on_arrival(context);
 }
 
 }  // namespace va::oracle

@@ -40,7 +40,7 @@ void check_order(Context& context, QueueModel& q, const Request& request) {
       speak(context, Rule::kPol01, request, *first, "it was submitted before");
     }
   }
-  if (context.policy == Policy::kArrival && request.completed &&
+  if (uses_on_arrival(context) && request.completed &&
       context.report.may_judge(Rule::kPol02, request.queue) &&
       q.first_finished < q.finished.size()) {
     const Request& first = model.request(q.finished[q.first_finished]);

@@ -31,8 +31,8 @@ bool fits_everywhere(Model& model, const QueueModel& q, uint64_t bytes) {
 
 // Of a buffer without a name it is not known whether it was posted, to this backend or the last.
 bool may_post_ahead(const QueueModel& q, const Context& context) {
-  return posts_ahead(q, context.policy) ||
-         (context.policy == Policy::kArrival && (q.duty.broken & kRoomForName) != 0);
+  return posts_ahead(q, context) ||
+         (uses_on_arrival(context) && (q.duty.broken & kRoomForName) != 0);
 }
 
 std::string name(size_t ordinal) {
@@ -317,7 +317,7 @@ void ReceiveRules::check_delivery(Context& context, Queue queue, Account& a) {
   Model& model = context.model;
   QueueModel& q = model.queue(queue);
   if (!context.report.may_judge(Rule::kPol04, queue) || model.pending_calls() != 0) return;
-  if (!q.running() || q.unsure || q.congested || posts_ahead(q, context.policy)) return;
+  if (!q.running() || q.unsure || q.congested || posts_ahead(q, context)) return;
   const bool unread = std::any_of(a.injected.begin(), a.injected.end(),
                                   [](const Injected& each) { return each.made && !each.received; });
   if (unread) return;

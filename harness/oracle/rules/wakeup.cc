@@ -17,9 +17,9 @@ VA_COLD void say_completed(Finding& f, const Request& r, bool overtaken) {
 }
 
 // A request that the backend has completed must be used when the device is idle: under `arrival`
-// each at once, under any other policy when nothing is held before it any more.
+// each at once, under any other policy, and with IN_ORDER, when nothing is held before it any more.
 void check_completions(Context& context, Queue queue, QueueModel& q) {
-  if (q.held != 0 && context.policy != Policy::kArrival) return;
+  if (q.held != 0 && !uses_on_arrival(context)) return;
   if (!context.report.may_judge(Rule::kAsy20, queue)) return;
   Model& model = context.model;
   for (size_t i = q.first_finished; i < q.finished.size(); ++i) {
@@ -104,7 +104,7 @@ void check_progress(Context& context) {
     // A receive queue is at work by itself only where its buffers are posted ahead; receive.h
     // judges the others.
     const bool receives = (queue & 1) != 0;
-    if (receives && !posts_ahead(q, context.policy)) continue;
+    if (receives && !posts_ahead(q, context)) continue;
     if (!q.running() || q.unsure || q.outstanding == 0) continue;
     if (!context.report.may_judge(Rule::kSpl02, queue)) continue;
     check_completions(context, queue, q);
