@@ -160,6 +160,9 @@ void Model::finish_call(const Op& op, uint32_t index) {
       const RingAddr addr{op.arg[0], op.arg[1], op.arg[2]};
       if (q.running() && addr != q.device_addr) q.duty.breach(kStableRing, index);
       q.device_addr = addr;
+      // What the device writes there may be another ring's.
+      if (addr.used == address_of(q.ring).used) break;
+      for (const Queue each : live_) queues_[each].duty.breach(kApart, index);
       break;
     }
     case Opcode::kSetVringKick:

@@ -69,7 +69,10 @@ void Model::set_up_view(const Op& op, uint32_t index) {
   bytes_.zero(q.ring.desc, q.ring_end - q.ring.desc);
   bytes_.store16(q.ring.avail + 2, base);
   if (in_use) q.duty.breach(kStableRing, index);
-  if (checked_) check_neighbours(queue, index);
+  if (checked_) {
+    check_neighbours(queue, index);
+    void_buffers(q.ring.desc, q.ring_end - q.ring.desc, index);
+  }
 }
 
 // A large ring reaches into the next one's place, and zeroes what is there.

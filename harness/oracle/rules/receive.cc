@@ -184,10 +184,12 @@ void ReceiveRules::check_num_buffers(Context& context, Queue queue, const Accoun
 void ReceiveRules::frame(Context& context, const Event& event) {
   const Queue queue = event.queue;
   Account& a = account(context, queue);
-  const QueueModel& q = context.model.queue(queue);
+  QueueModel& q = context.model.queue(queue);
   const auto ordinal = static_cast<size_t>(event.arg[0]);
-  const bool judged = context.report.may_judge(Rule::kNet23, queue) && !q.unsure &&
-                      a.injected.size() <= kNames && !is_void(context.model, a);
+  // Which frame it was nobody can tell any more, nor which are still to come.
+  if (is_void(context.model, a)) return q.duty.breach(kNamed, event.op);
+  const bool judged =
+      context.report.may_judge(Rule::kNet23, queue) && !q.unsure && a.injected.size() <= kNames;
   if (!judged) {  // it came all the same
     if (ordinal >= a.injected.size()) return;
     a.injected[ordinal].received = true;
