@@ -54,6 +54,7 @@ void Model::start_life(Queue queue, uint32_t num, uint16_t base) {
 void Model::set_up_view(const Op& op, uint32_t index) {
   const Queue queue = op.queue % kQueues;
   const auto base = static_cast<uint16_t>(op.arg[1]);
+  if (queue <= kRx) vring_seen_[queue] = true;
   if (deferred_vring_ == index) deferred_vring_ = kNoOp;
   QueueModel& q = this->queue(queue);
   const bool in_use = q.running();

@@ -174,7 +174,6 @@ void Model::apply_plain(uint32_t index) {
       scribble(op, index);
       break;
     case Opcode::kVring:
-      if (op.queue <= kRx) vring_seen_[op.queue] = true;
       set_up_view(op, index);
       break;
     case Opcode::kRegion: {

@@ -214,6 +214,7 @@ void LocalRunner::Impl::execute(uint32_t index) {
     driver_.execute(index, op);
   } else {
     if (op.code == Opcode::kVring) {
+      if (op.queue == kRx) rx_has_vring_ = true;  // one that waited for its point, too
       driver_.set_up(op.queue, static_cast<uint16_t>(op.arg[0]), static_cast<uint16_t>(op.arg[1]));
     }
     port_.execute(op);
