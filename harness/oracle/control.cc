@@ -48,6 +48,8 @@ void Model::on_setup(const Event& event) {
     vring.arg[2] = keeps ? feature_names(features_) : 0;
     supplied_[n++] = &vring;
     set_up_view(vring, event.op);
+    // Behind a call that waits the ring is set up later than the operation at hand is executed.
+    if (!calls_.empty()) this->queue(queue).duty.breach(kKnown, event.op);
   }
   const Op& at_hand = op(event.op);
   if (at_hand.code != Opcode::kBackend || at_hand.queue != queue) {

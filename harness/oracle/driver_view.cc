@@ -76,7 +76,8 @@ void Model::set_up_view(const Op& op, uint32_t index) {
   }
 }
 
-// A large ring reaches into the next one's place, and zeroes what is there.
+// A ring that is set up zeroes what lies in its place: another ring that reaches into it, a table
+// or a buffer that `at=` put there.
 void Model::check_neighbours(Queue queue, uint32_t op) {
   QueueModel& q = queues_[queue];
   for (const Queue each : live_) {
@@ -87,6 +88,10 @@ void Model::check_neighbours(Queue queue, uint32_t op) {
     }
     q.duty.breach(kApart, op);
     other.duty.breach(kApart, op);
+  }
+  void_buffers(q.ring.desc, q.ring_end - q.ring.desc, op);
+  for (uint64_t at = q.ring.desc; at < q.ring_end; at += kDescSize) {
+    check_owner(bytes_.owner(at), op);
   }
 }
 

@@ -23,6 +23,9 @@ void Replay::begin_repeat(const Op& op) {
   if (times > 1 && hides_stores()) model_->lose_track(pc_);
   body_ = pc_;
   left_ = times - 1;
+  size_t end = pc_;
+  while (end < ops.size() && ops[end].code != Opcode::kEnd) ++end;
+  repeated_ += uint64_t{times} * (end - pc_ + 1);
 }
 
 // Events tell one pass of the body from the next only where operations of both leave some. A store

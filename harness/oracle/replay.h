@@ -28,6 +28,7 @@ class Replay {
     program_ = &program;
     model_ = &model;
     pc_ = executed_ = waiting_ = 0;
+    repeated_ = 0;
     current_ = kNowhere;
     repeating_ = idle_seen_ = false;
     deferred_.clear();
@@ -56,8 +57,9 @@ class Replay {
 
   // The operation that was entered last; a number that no operation has before the first.
   uint32_t current() const { return current_; }
-  // Operations passed so far, repeats counted.
-  uint32_t executed() const { return executed_; }
+  // Operations passed so far at the most. Of a repeat all passes count at once: which of them an
+  // event belongs to can not always be told.
+  uint64_t executed() const { return executed_ + repeated_; }
 
   // Walks to the end.
   template <typename Leave>
@@ -120,6 +122,7 @@ class Replay {
   Model* model_ = nullptr;
   uint32_t pc_ = 0;
   uint32_t executed_ = 0;
+  uint64_t repeated_ = 0;   // operations of all passes of the repeats so far
   bool idle_seen_ = false;  // in the operation at hand
   uint32_t waiting_ = 0;    // operations deferred since the last settle
   uint32_t current_ = kNowhere;

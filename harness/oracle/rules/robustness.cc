@@ -31,7 +31,7 @@ VA_COLD void say_runs(Context& context, const Event& event, uint64_t allowed, ui
 
 // Each operation, chain and completion may wake the worker a few times, and each refusal once. A
 // driver that broke the ring can make num entries out of nothing.
-void RobustnessRules::steps(Context& context, const Event& event, uint32_t executed) {
+void RobustnessRules::steps(Context& context, const Event& event, uint64_t executed) {
   constexpr uint64_t kRunsEach = 8;
   constexpr uint64_t kSlack = 64;
   // VHOST_NET_PKT_WEIGHT: with more, one queue would keep the worker from all others.

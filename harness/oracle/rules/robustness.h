@@ -22,7 +22,7 @@ class RobustnessRules {
   void begin() { *this = RobustnessRules(); }
 
   // kSteps: worker runs since the last one. `executed`: operations of the Program so far.
-  void steps(Context& context, const Event& event, uint32_t executed);
+  void steps(Context& context, const Event& event, uint64_t executed);
   // A frame was sent.
   void frame() { ++frames_; }
   static void ending(Context& context, const Event& event);
