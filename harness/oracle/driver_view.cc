@@ -73,6 +73,8 @@ void Model::set_up_view(const Op& op, uint32_t index) {
   if (checked_) {
     check_neighbours(queue, index);
     void_buffers(q.ring.desc, q.ring_end - q.ring.desc, index);
+    const uint64_t end = std::min(q.ring_end, kArenaGpa + kArenaSize);
+    for (uint64_t at = q.ring.desc; at < end; at += kDescSize) check_owner(bytes_.owner(at), index);
   }
 }
 

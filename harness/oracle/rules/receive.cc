@@ -20,9 +20,8 @@ bool excused(const QueueModel& q, uint32_t injected_at) {
 
 // A frame may be dropped that is longer than a buffer, or with MRG_RXBUF than as many small pieces
 // as a device may take for one packet (UIO_MAXIOV, of which chains may use half without a doubt).
-bool fits_everywhere(Model& model, const QueueModel& q, uint64_t bytes) {
+bool fits_everywhere(Model& model, const QueueModel& q, uint64_t bytes, bool merge) {
   constexpr uint64_t kPieces = 512;
-  const bool merge = merges(model);
   return std::all_of(q.order.begin(), q.order.end(), [&](uint32_t serial) {
     const Request& r = model.request(serial);
     return merge ? r.room * kPieces >= bytes * r.parts : r.room >= bytes;
@@ -275,6 +274,10 @@ void ReceiveRules::check_length(Context& context, const Event& event, const Acco
 // overtook it.
 void ReceiveRules::check_order(Context& context, const Event& event, Account& a, size_t ordinal) {
   QueueModel& q = context.model.queue(event.queue);
+  // Where the packet is read after the device was reset, the features are gone.
+  const bool known = a.buffers != 0;
+  const bool merge = known ? a.used[a.packet].merges : merges(context.model);
+  const uint32_t header = known ? a.used[a.packet].header : context.model.header_length();
   // What a backend has that is waited for comes beside the frames of its successor.
   if (q.starting != 0) {
     a.next = std::max(a.next, ordinal + 1);
@@ -284,9 +287,9 @@ void ReceiveRules::check_order(Context& context, const Event& event, Account& a,
   size_t left_out = kNames;
   for (size_t i = a.next; i < ordinal; ++i) {
     const Injected& before = a.injected[i];
-    const uint64_t bytes = uint64_t{before.len} + context.model.header_length();
+    const uint64_t bytes = uint64_t{before.len} + header;
     if (before.received || before.made || excused(q, before.at) ||
-        !fits_everywhere(context.model, q, bytes)) {
+        !fits_everywhere(context.model, q, bytes, merge)) {
       continue;
     }
     if (a.nameless != 0) {
@@ -334,7 +337,8 @@ void ReceiveRules::check_delivery(Context& context, Queue queue, Account& a) {
     if (a.injected[waiting].made) continue;
     const uint64_t bytes = header + a.injected[waiting].len;
     // One that may be lost may not be what was used.
-    if (excused(q, a.injected[waiting].at) || !fits_everywhere(model, q, bytes)) return;
+    if (excused(q, a.injected[waiting].at) || !fits_everywhere(model, q, bytes, a.used[i].merges))
+      return;
     for (uint64_t sum = 0; i < a.used.size() && sum < bytes; ++i) {
       const uint64_t len = model.request(a.used[i].serial).used_len;
       sum = len == kUnknownLen ? bytes : sum + len;
@@ -343,7 +347,7 @@ void ReceiveRules::check_delivery(Context& context, Queue queue, Account& a) {
   while (waiting < a.injected.size() && a.injected[waiting].made) ++waiting;
   if (waiting >= a.injected.size()) return;
   const Injected& frame = a.injected[waiting];
-  if (excused(q, frame.at) || !fits_everywhere(model, q, header + frame.len)) return;
+  if (excused(q, frame.at) || !fits_everywhere(model, q, header + frame.len, merges(model))) return;
   uint64_t room = 0;
   const Request* last = nullptr;
   for (size_t k = q.first_open; k < q.order.size() && room < header + frame.len; ++k) {
