@@ -286,8 +286,9 @@ LinuxPort::Prepared LinuxPort::prepare_backend(const Op& op) {
   switch (static_cast<BackendKind>(op.arg[0])) {
     case BackendKind::kAsync:
     case BackendKind::kSync:
-      next = peer_.tap(op.arg[0] == static_cast<uint64_t>(BackendKind::kAsync), vnet, header_size,
-                       queue.tap);
+      next = op.queue == kRx ? source_.tap(vnet, header_size, queue.tap)
+                             : peer_.tap(op.arg[0] == static_cast<uint64_t>(BackendKind::kAsync),
+                                         vnet, header_size, queue.tap);
       break;
     case BackendKind::kSame:
       next = queue.tap;

@@ -6,7 +6,6 @@
 #include <sys/mman.h>
 
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 
 #include "agent/vhost_ioctl.h"
@@ -15,16 +14,14 @@
 namespace va::agent {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 // How often a device that has gone on is looked at again before it counts as busy.
 constexpr int kRounds = 64;
-// How long a worker may run without using a buffer before it counts as busy, and how long one that
-// does already.
-constexpr std::chrono::milliseconds kPatience{1000};
-constexpr std::chrono::milliseconds kNoPatience{20};
-// Turns that it is given before anyone looks at the clock.
+// How many turns of the processor a worker is given at the agent's idle priority, and how many more
+// at its own, a tick of 4 ms each, without using a buffer before it counts as busy; fewer if it did
+// before. Turns and not time: the guest may be stopped while time goes on.
 constexpr int kTurns = 8;
+constexpr int kPatience = 400;
+constexpr int kNoPatience = 8;
 
 std::span<uint8_t> map_at(uint64_t user, uint32_t size) {
   void* at = ::mmap(reinterpret_cast<void*>(user), size, PROT_READ | PROT_WRITE,
@@ -41,8 +38,9 @@ bool take_signal(const Fd& fd) {
 
 }  // namespace
 
-LinuxPort::LinuxPort(Peer& peer)
+LinuxPort::LinuxPort(Peer& peer, FrameSource& source)
     : peer_(peer),
+      source_(source),
       arena_(map_at(kArenaUser, kArenaSize)),
       observer_(arena_, map_at(kLogUser, kLogSize)),
       not_event_(::open("/dev/null", O_RDWR | O_CLOEXEC)),
@@ -60,6 +58,7 @@ void LinuxPort::reset(Trace& trace, PointSink*) {
   take_frames();
   if (!peer_.reset()) broken("a packet did not leave its plug");
   frames_.clear();
+  injected_ = 0;
   full_ = false;
   observer_.reset();
   open_device();
@@ -136,8 +135,11 @@ void LinuxPort::execute(const Op& op) {
       complete(op);
       return rest();
     case Opcode::kLink:
-      if (op.queue != kTx) return unsupported(UnsupportedReason::kOperation);
-      set_link(op.arg[0] == static_cast<uint64_t>(LinkState::kUp));
+      if (op.queue > kRx) return unsupported(UnsupportedReason::kOperation);
+      set_link(op.queue, op.arg[0] == static_cast<uint64_t>(LinkState::kUp));
+      return rest();
+    case Opcode::kInject:
+      inject(op);
       return rest();
     case Opcode::kRegion:
       if (op.arg[0] >= staged_.size()) return;
@@ -162,6 +164,7 @@ void LinuxPort::kick(const Op& op) {
 
 // The kernel decides status and length; when a request completes inside submit is not ours to say.
 void LinuxPort::complete(const Op& op) {
+  if (op.queue == kRx) return complete_receive(op);
   if (op.queue != kTx || op.arg[1] != static_cast<uint64_t>(CompletionStatus::kOk) ||
       op.arg[2] != static_cast<uint64_t>(CompletionTime::kAfter)) {
     return unsupported(UnsupportedReason::kOperation);
@@ -171,11 +174,36 @@ void LinuxPort::complete(const Op& op) {
   if (!peer_.release(ordinal)) broken("a packet did not leave its plug");
 }
 
-void LinuxPort::set_link(bool up) {
-  const QueueState& queue = queues_[kTx];
-  const bool swapping = control_.busy() && current_.code == Opcode::kBackend;
+// The kernel brings frames by itself: no buffer is ever held for one.
+void LinuxPort::complete_receive(const Op& op) {
+  if (op.arg[2] == static_cast<uint64_t>(CompletionTime::kInside)) return;
+  noop(op.queue, NoopReason::kNotHeld);
+}
+
+void LinuxPort::set_link(Queue number, bool up) {
+  const QueueState& queue = queues_[number];
+  const bool swapping =
+      control_.busy() && current_.code == Opcode::kBackend && current_.queue == number;
   Tap* tap = swapping && queue.next != nullptr ? queue.next : queue.tap;
-  if (tap != nullptr) peer_.set_link(*tap, up);
+  if (tap == nullptr) return;
+  if (number == kTx) {
+    peer_.set_link(*tap, up);
+  } else {
+    source_.set_link(*tap, up);
+  }
+}
+
+// How many frames wait only vhost-net knows, so no more are brought than the backend's queue holds.
+void LinuxPort::inject(const Op& op) {
+  if (op.queue != kRx || injected_ == kReceiveQueue) {
+    return unsupported(op.queue != kRx ? UnsupportedReason::kOperation : UnsupportedReason::kHeld);
+  }
+  const uint32_t len = injected_len(op.arg[0]);
+  const Tap* tap = queues_[kRx].tap;
+  if (tap == nullptr || tap->is_down || !source_.inject(*tap, injected_, len)) {
+    return noop(kRx, NoopReason::kDropped);
+  }
+  trace_->add(op_, EventKind::kInjected, kRx, injected_++, len);
 }
 
 // ---- scheduling ------------------------------------------------------------------------------
@@ -192,22 +220,21 @@ void LinuxPort::rest() {
 // to do.
 bool LinuxPort::rest_worker() const {
   uint64_t last = 0;
-  Clock::time_point limit;
+  int in_vain = 0;
   for (int turn = 0;; ++turn) {
     const char state = worker_.read();
-    if (state != 'R' && state != 'D') break;
+    if (state != 'R' && state != 'D') {
+      if (turn > kTurns) yield_to_all(true);
+      return true;
+    }
     ::sched_yield();
     if (turn < kTurns) continue;
     if (turn == kTurns) yield_to_all(false);
     const uint64_t now = observer_.sample(rings_);
-    if (turn == kTurns || now != last) {
-      limit = Clock::now() + (worker_busy_ ? kNoPatience : kPatience);
-    }
-    if (Clock::now() > limit) return false;
+    in_vain = now == last ? in_vain + 1 : 0;
+    if (in_vain > (worker_busy_ ? kNoPatience : kPatience)) return false;
     last = now;
   }
-  if (limit != Clock::time_point()) yield_to_all(true);
-  return true;
 }
 
 void LinuxPort::barrier() const {

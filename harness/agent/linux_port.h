@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "agent/control.h"
+#include "agent/frame_source.h"
 #include "agent/observer.h"
 #include "agent/peer.h"
 #include "agent/proc.h"
@@ -34,8 +35,9 @@ namespace va::agent {
 
 class LinuxPort : public Port {
  public:
-  // `peer` is set up already and must outlive the port. Maps the arena; one port a process.
-  explicit LinuxPort(Peer& peer);
+  // `peer` and `source` are set up already and must outlive the port. Maps the arena; one port a
+  // process.
+  LinuxPort(Peer& peer, FrameSource& source);
 
   void reset(Trace& trace, PointSink* sink) override;
   std::span<const uint8_t> arena() const override { return arena_; }
@@ -78,7 +80,9 @@ class LinuxPort : public Port {
   void close_device();
   void kick(const Op& op);
   void complete(const Op& op);
-  void set_link(bool up);
+  void complete_receive(const Op& op);
+  void set_link(Queue queue, bool up);
+  void inject(const Op& op);
   void settle();
   void rest();
   bool rest_worker() const;
@@ -112,6 +116,7 @@ class LinuxPort : public Port {
   void note_reset();
 
   Peer& peer_;
+  FrameSource& source_;
   std::span<uint8_t> arena_;
   Observer observer_;
   ControlThread control_;
@@ -135,6 +140,7 @@ class LinuxPort : public Port {
   std::array<QueueState, kQueues> queues_;
   Observer::Rings rings_;
   std::vector<FrameFacts> frames_;  // seen, not told yet
+  uint32_t injected_ = 0;           // frames that the driver's side was given
   std::array<DefaultRegion, 64> staged_{};
   uint32_t staged_count_ = 0;
 

@@ -12,6 +12,7 @@
 
 #include "agent/boot.h"
 #include "agent/channel.h"
+#include "agent/frame_source.h"
 #include "agent/linux_port.h"
 #include "agent/peer.h"
 #include "agent/proc.h"
@@ -76,10 +77,12 @@ void run() {
   if (!loaded) give_up(channel, problem);
   Peer peer;
   if (!peer.set_up()) give_up(channel, peer.problem());
+  FrameSource source;
+  if (!source.set_up(problem)) give_up(channel, problem);
   std::vector<uint8_t> hello;
   if (!make_hello(zerocopy, hello)) give_up(channel, "/dev/vhost-net cannot be used");
   yield_to_all(true);
-  LinuxPort port(peer);
+  LinuxPort port(peer, source);
   channel.send(FrameType::kHello, hello);
   std::thread([&channel] {
     while (channel.send(FrameType::kHeartbeat, {})) ::sleep(kBeatSeconds);

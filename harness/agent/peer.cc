@@ -1,17 +1,13 @@
 #include "agent/peer.h"
 
 #include <fcntl.h>
-#include <linux/if.h>
 #include <linux/if_ether.h>
-#include <linux/if_link.h>
-#include <linux/if_tun.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <linux/tc_act/tc_mirred.h>
 #include <linux/tc_act/tc_sample.h>
 #include <sched.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -33,12 +29,6 @@ constexpr int kTapsOfAKind = 2;  // one installed, one to swap to
 constexpr uint32_t kPlugLimit = 32 << 20;
 constexpr uint64_t kMostWaiting = 96 << 20;
 constexpr auto kReleaseLimit = std::chrono::seconds(2);
-
-int index_of(int fd, const std::string& name) {
-  ifreq request{};
-  name.copy(request.ifr_name, IFNAMSIZ - 1);
-  return ::ioctl(fd, SIOCGIFINDEX, &request) < 0 ? 0 : request.ifr_ifindex;
-}
 
 tcmsg tc_message(int ifindex, uint32_t parent, uint32_t handle) {
   tcmsg message{};
@@ -77,8 +67,7 @@ bool Peer::set_up() {
 bool Peer::set_up_plug(uint32_t slot) {
   Plug& plug = plugs_[slot];
   const std::string name = "dummy" + std::to_string(slot);
-  const Fd any(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  plug.ifindex = index_of(any.get(), name);
+  plug.ifindex = interface_index(name);
   if (plug.ifindex == 0) return fail(name, ENODEV);
   plug.tx_packets.reset(
       ::open(("/sys/class/net/" + name + "/statistics/tx_packets").c_str(), O_RDONLY | O_CLOEXEC));
@@ -87,42 +76,27 @@ bool Peer::set_up_plug(uint32_t slot) {
   batch_.attr_text(TCA_KIND, "plug");
   batch_.attr_value(TCA_OPTIONS, tc_plug_qopt{TCQ_PLUG_LIMIT, kPlugLimit});
   batch_.finish();
-  set_up_link(plug.ifindex, true);
+  change_link(batch_, plug.ifindex, true);
   const int error = route_.request(batch_);
   if (error != 0) return fail("plug on " + name, error);
   plug.released = packets_gone(plug);
   return true;
 }
 
-void Peer::set_up_link(int ifindex, bool up) {
-  ifinfomsg message{};
-  message.ifi_index = ifindex;
-  message.ifi_flags = up ? IFF_UP : 0;
-  message.ifi_change = IFF_UP;
-  batch_.begin(RTM_NEWLINK, 0, message);
-  batch_.finish();
-}
-
 bool Peer::set_up_tap(bool holds, bool vnet, uint32_t number) {
   auto tap = std::make_unique<Tap>();
   tap->holds = holds;
   tap->vnet = vnet;
-  tap->fd.reset(::open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK));
-  if (!tap->fd.valid()) return fail("/dev/net/tun", errno);
-  ifreq request{};
   const std::string name = "tap" + std::to_string(number);
-  name.copy(request.ifr_name, IFNAMSIZ - 1);
-  request.ifr_flags = static_cast<short>(IFF_TAP | IFF_NO_PI | (vnet ? IFF_VNET_HDR : 0));
-  if (::ioctl(tap->fd.get(), TUNSETIFF, &request) < 0) return fail(name, errno);
-  const Fd any(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  tap->ifindex = index_of(any.get(), name);
+  int error = open_tap(name, *tap);
+  if (error != 0) return fail(name, error);
   batch_.begin(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL,
                tc_message(tap->ifindex, TC_H_CLSACT, TC_H_MAKE(TC_H_CLSACT, 0)));
   batch_.attr_text(TCA_KIND, "clsact");
   batch_.attr_value(TCA_INGRESS_BLOCK, holds ? kHoldBlock : kDirectBlock);
   batch_.finish();
-  set_up_link(tap->ifindex, true);
-  const int error = route_.request(batch_);
+  change_link(batch_, tap->ifindex, true);
+  error = route_.request(batch_);
   if (error != 0) return fail("clsact on " + name, error);
   taps_.push_back(std::move(tap));
   return true;
@@ -186,7 +160,7 @@ void Peer::add_filter(uint32_t block, uint32_t slot, bool redirect) {
 Tap* Peer::tap(bool holds, bool vnet, int header_size, const Tap* not_this) {
   for (const auto& tap : taps_) {
     if (tap->holds != holds || tap->vnet != vnet || tap.get() == not_this) continue;
-    if (vnet) ::ioctl(tap->fd.get(), TUNSETVNETHDRSZ, &header_size);
+    set_header_size(*tap, header_size);
     if (tap->is_down) set_link(*tap, true);
     return tap.get();
   }
@@ -195,7 +169,7 @@ Tap* Peer::tap(bool holds, bool vnet, int header_size, const Tap* not_this) {
 
 void Peer::set_link(Tap& tap, bool up) {
   tap.is_down = !up;
-  set_up_link(tap.ifindex, up);
+  change_link(batch_, tap.ifindex, up);
   route_.request(batch_);
 }
 

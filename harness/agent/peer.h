@@ -29,19 +29,11 @@
 
 #include "agent/fd.h"
 #include "agent/netlink.h"
+#include "agent/tap.h"
 #include "agent/wire.h"
 #include "prog/frame.h"
 
 namespace va::agent {
-
-// One tap device; the queue fd is what VHOST_NET_SET_BACKEND takes.
-struct Tap {
-  Fd fd;
-  int ifindex = 0;
-  bool holds = false;  // packets wait in plugs; otherwise they are gone at once
-  bool vnet = false;   // the tap carries a virtio-net header (the device does not make it)
-  bool is_down = false;
-};
 
 class Peer {
  public:
@@ -104,7 +96,6 @@ class Peer {
   bool set_up_blocks();
   bool set_up_tap(bool holds, bool vnet, uint32_t number);
   void add_filter(uint32_t block, uint32_t slot, bool redirect);
-  void set_up_link(int ifindex, bool up);
   uint64_t packets_gone(const Plug& plug) const;
   void note_held(const FrameFacts& frame);
   bool wait_until_gone(Plug& plug);

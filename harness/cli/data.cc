@@ -85,7 +85,8 @@ bool same_order(const Divergence& entry, const std::string& left, const std::str
 }
 
 void read_expected(Reader& reader, Expected& entry) {
-  entry.case_path = reader.text("case");
+  entry.case_path = reader.item("cases", 0);
+  if (entry.case_path.empty()) entry.case_path = reader.text("case");
   entry.rule = reader.text("rule");
   entry.reason = reader.text("reason");
   entry.source = reader.text("source");
@@ -186,8 +187,14 @@ Status load_expectations(const std::string& root, const std::string& device,
   for (const std::string& file : expectations_files(device)) {
     if (!fs::exists(fs::path(root) / file)) continue;
     Reader reader(root, file);
-    const Status status =
-        reader.tables("expect", [&] { read_expected(reader, out.emplace_back()); });
+    const Status status = reader.tables("expect", [&] {
+      read_expected(reader, out.emplace_back());
+      for (size_t i = 1; !reader.item("cases", i).empty(); ++i) {
+        Expected entry = out.back();
+        entry.case_path = reader.item("cases", i);
+        out.push_back(std::move(entry));
+      }
+    });
     if (!status.ok()) return status;
   }
   return {};

@@ -11,14 +11,6 @@
 namespace va {
 namespace {
 
-void make_frame(uint32_t ordinal, std::span<uint8_t> frame) {
-  std::array<uint8_t, kFrameHead> head;
-  write_frame_head(ordinal, head);
-  const size_t n = std::min(frame.size(), kFrameHead);
-  std::copy_n(head.begin(), n, frame.begin());
-  std::fill(frame.begin() + static_cast<ptrdiff_t>(n), frame.end(), fill_of(ordinal));
-}
-
 static_assert(ReceivePeer::kMaxWaiting == kReceiveQueue);
 
 constexpr int kRefuseErrno[] = {EAGAIN, ENOMEM, ENOBUFS, EINVAL, EIO, EFAULT};
@@ -37,8 +29,8 @@ ReferencePort::ReferencePort(PublicationPolicy policy, bool whole_memory_check)
       memory_(kArenaUser, kArenaSize),
       net_(policy, memory_, *this),
       peers_{Peer(*this, read_ordinal), Peer(*this, read_ordinal)},
-      receivers_{ReceivePeer(*this, read_ordinal, make_frame),
-                 ReceivePeer(*this, read_ordinal, make_frame)} {
+      receivers_{ReceivePeer(*this, read_ordinal, write_frame),
+                 ReceivePeer(*this, read_ordinal, write_frame)} {
   memory_.set_observer(this);
 }
 

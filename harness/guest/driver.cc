@@ -200,6 +200,7 @@ void Driver::note_request(QueueState& q, uint32_t ordinal, uint16_t head, uint32
   request.generation = q.generation;
   request.nseg = static_cast<uint8_t>(shape_.segs.size());
   request.header = static_cast<uint8_t>(header);
+  request.merges = merges();
   request.gpa = placement_.gpa;
   std::copy(shape_.segs.begin(), shape_.segs.end(), request.seg.begin());
 }

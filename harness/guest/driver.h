@@ -74,6 +74,7 @@ class Driver {
     uint32_t generation = 0;  // the queue's while the buffer is the request's; 0 once reclaimed
     uint8_t nseg = 0;
     uint8_t header = 0;
+    bool merges = false;  // to receive: a packet may go on in further buffers
     uint32_t gpa = 0;
     std::array<Seg, kMaxSegs> seg{};
   };
@@ -113,6 +114,7 @@ class Driver {
     uint32_t gpa = 0;
     uint32_t len = 0;
     uint32_t header = 0;  // bytes of virtio-net header that the driver expects
+    bool merges = false;
   };
 
   QueueState& state(Queue queue);
@@ -140,6 +142,7 @@ class Driver {
   void scribble(Queue queue, const QueueState& q, uint32_t ordinal, uint8_t byte);
   uint32_t header_length() const;
   bool in_order() const { return (acked_ & kBitInOrder) != 0; }
+  bool merges() const { return (acked_ & kBitMrgRxbuf) != 0; }
 
   void ready(QueueState& q, uint32_t word);
   bool is_free(QueueState& q, uint16_t descriptor);

@@ -51,11 +51,13 @@ void Driver::note_filled(const QueueState& q, uint32_t id, uint32_t len) {
   if (request.ordinal != chain.ordinal) return;  // its name was given away since
   const Run run = writable_run(std::span(request.seg).first(request.nseg));
   const auto filled = static_cast<uint32_t>(std::min<uint64_t>(run.bytes, len));
-  filled_.push_back({id, request.gpa + static_cast<uint32_t>(run.before), filled, request.header});
+  filled_.push_back({id, request.gpa + static_cast<uint32_t>(run.before), filled, request.header,
+                     request.merges});
 }
 
-// Packets are as long as their num_buffers says, as far as so many buffers are there; one that came
-// back empty holds none.
+// With MRG_RXBUF packets are as long as their num_buffers says, as far as so many buffers are
+// there; without it one buffer holds one, whatever its num_buffers says. A buffer that came back
+// empty holds none.
 void Driver::take_packets(Queue queue) {
   for (size_t at = 0; at < filled_.size();) {
     const Filled& first = filled_[at];
@@ -70,7 +72,8 @@ void Driver::take_packets(Queue queue) {
       buffers = load_le<uint16_t>(field.data());
     }
     event(EventKind::kReceived, queue, first.id, buffers);
-    const size_t there = std::min<size_t>(std::max<size_t>(buffers, 1), filled_.size() - at);
+    const size_t wanted = first.merges ? std::max<size_t>(buffers, 1) : 1;
+    const size_t there = std::min(wanted, filled_.size() - at);
     const std::span<const uint8_t> packet = join(std::span(filled_).subspan(at, there));
     const FrameFacts facts =
         read_frame(packet.subspan(std::min<size_t>(first.header, packet.size())));

@@ -23,7 +23,7 @@ class Memory : public Port {
   uint64_t acked_features() const override { return features; }
   void finish() override {}
 
-  uint64_t features = kBitVersion1;
+  uint64_t features = kBitVersion1 | kBitMrgRxbuf;
 
  private:
   std::vector<uint8_t> bytes_ = std::vector<uint8_t>(kArenaSize);
@@ -110,6 +110,18 @@ TEST_F(ReceiveTest, APacketOverSeveralBuffers) {
   EXPECT_EQ(read_back(),
             "reclaimed rx id=0; reclaimed rx id=1; reclaimed rx id=2; "
             "received rx id=0 buffers=2; frame rx #7 len=88 fill=0x14; ");
+}
+
+TEST_F(ReceiveTest, WithoutMergeableBuffersAPacketHasOne) {
+  memory_.features = kBitVersion1;
+  store_packet(avail(), 2, 60);
+  store_packet(avail(), 1, 60);
+  use(0, 72);
+  use(1, 72);
+  EXPECT_EQ(read_back(),
+            "reclaimed rx id=0; reclaimed rx id=1; "
+            "received rx id=0 buffers=2; frame rx #7 len=60 fill=0x14; "
+            "received rx id=1 buffers=1; frame rx #7 len=60 fill=0x14; ");
 }
 
 TEST_F(ReceiveTest, WhatTheDeviceDidNotWriteShows) {

@@ -15,6 +15,8 @@
 // device which leaves a field out shows, and behind it the frame head of the buffer's own `avail`.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -47,6 +49,15 @@ inline void write_frame_head(uint32_t ordinal, std::span<uint8_t, kFrameHead> he
   store_le(head.data(), uint64_t{0xff02'0000'0000'0002} | name);
   store_le(head.data() + 8, uint32_t{0x0100'0000});
   store_le(head.data() + 12, uint16_t{0xb588});
+}
+
+// Writes the frame of `ordinal`, all of it; one that is shorter than its head is cut.
+inline void write_frame(uint32_t ordinal, std::span<uint8_t> frame) {
+  std::array<uint8_t, kFrameHead> head;
+  write_frame_head(ordinal, head);
+  const size_t n = std::min(frame.size(), kFrameHead);
+  std::memcpy(frame.data(), head.data(), n);
+  std::memset(frame.data() + n, fill_of(ordinal), frame.size() - n);
 }
 
 // What an observer of the wire says of a frame (without virtio-net header).

@@ -238,7 +238,7 @@ constexpr std::array kOps = {
            "the backend's send buffer is full (EAGAIN) until `off`"},
     OpInfo{Opcode::kLink, "link", true, false, false, kLinkOperands, kRefKernel,
            "the backend goes down (EIO on submit) or comes back"},
-    OpInfo{Opcode::kInject, "inject", true, false, false, kInjectOperands, kRef,
+    OpInfo{Opcode::kInject, "inject", true, false, false, kInjectOperands, kRefKernel,
            "the backend has a frame of that many bytes (0: 60, at least 14) for the driver, in its "
            "queue of 256"},
     OpInfo{Opcode::kStep, "step", false, false, false, kStepOperands, kRef,

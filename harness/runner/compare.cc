@@ -44,8 +44,10 @@ struct Segment {
   uint32_t op = 0;
   size_t limit = 0;  // number of the event behind it
   std::array<QueueSegment, kQueues> queues;
-  std::vector<Event> calls;   // kDone, in order
-  std::vector<Event> frames;  // kFrame and kReceived, in order
+  std::vector<Event> calls;  // kDone, in order
+  // In order; those of receive queues are what the driver read.
+  std::array<std::vector<Event>, kQueues> frames;
+  std::array<std::vector<Event>, kQueues> received;
   std::vector<Range> writes;
   std::vector<uint64_t> dirty;
 };
@@ -153,8 +155,10 @@ class Segmenter {
         current_.dirty.push_back(event.arg[0]);
         return;
       case EventKind::kFrame:
+        current_.frames[queue].push_back(event);
+        return;
       case EventKind::kReceived:
-        current_.frames.push_back(event);
+        current_.received[queue].push_back(event);
         return;
       case EventKind::kIdle:
       case EventKind::kBusy:
@@ -212,8 +216,8 @@ std::string frames_text(const std::vector<Event>& frames) {
   });
 }
 
-// Overlapping and adjacent ranges are one: a sample sees changed bytes, not stores.
-std::string writes_text(std::vector<Range> ranges) {
+// In order of their addresses; overlapping and adjacent ranges are one.
+std::vector<Range> merge(std::vector<Range> ranges) {
   std::sort(ranges.begin(), ranges.end(),
             [](const Range& a, const Range& b) { return a.begin < b.begin; });
   std::vector<Range> merged;
@@ -224,6 +228,19 @@ std::string writes_text(std::vector<Range> ranges) {
       merged.push_back(range);
     }
   }
+  return merged;
+}
+
+// Whether each of `ranges` lies in one of `merged`.
+bool within(const std::vector<Range>& ranges, const std::vector<Range>& merged) {
+  return std::all_of(ranges.begin(), ranges.end(), [&merged](const Range& range) {
+    return std::any_of(merged.begin(), merged.end(), [&range](const Range& each) {
+      return each.begin <= range.begin && range.end <= each.end;
+    });
+  });
+}
+
+std::string writes_text(const std::vector<Range>& merged) {
   return join(merged, [](const Range& range) {
     return hex(range.begin) + "+" + std::to_string(range.end - range.begin);
   });
@@ -239,8 +256,13 @@ std::string dirty_text(std::vector<uint64_t> pages) {
 
 class Comparer {
  public:
-  Comparer(const Program& program, uint32_t both_see, std::vector<Difference>& out)
-      : program_(program), both_see_(both_see), out_(out) {}
+  Comparer(const Program& program, uint32_t left_sees, uint32_t right_sees,
+           std::vector<Difference>& out)
+      : program_(program),
+        both_see_(left_sees & right_sees),
+        left_stores_((left_sees & kEveryStore) != 0),
+        right_stores_((right_sees & kEveryStore) != 0),
+        out_(out) {}
 
   void run(const std::vector<Segment>& left, const EventLimits& left_limits,
            const std::vector<Segment>& right, const EventLimits& right_limits) {
@@ -273,17 +295,33 @@ class Comparer {
   void segments(const Segment& left, const Segment& right) {
     calls(left.calls, right.calls);
     for (uint8_t i = 0; i < kQueues; ++i) {
-      if (!given_up_[i]) queues(i, left.queues[i], right.queues[i]);
+      if (given_up_[i]) continue;
+      queues(i, left.queues[i], right.queues[i]);
+      if ((both_see_ & kWire) == 0) continue;
+      received(i, left.received[i], right.received[i]);
+      differ(EventKind::kFrame, i, frames_text(left.frames[i]), frames_text(right.frames[i]));
     }
     if (std::find(given_up_.begin(), given_up_.end(), true) != given_up_.end()) return;
-    if ((both_see_ & kMemory) != 0) {
-      differ(EventKind::kWrite, 0, writes_text(left.writes), writes_text(right.writes));
-    }
+    if ((both_see_ & kMemory) != 0) writes(merge(left.writes), merge(right.writes));
     if ((both_see_ & kDirtyPages) != 0) {
       differ(EventKind::kDirty, 0, dirty_text(left.dirty), dirty_text(right.dirty));
     }
-    if ((both_see_ & kWire) != 0) {
-      differ(EventKind::kFrame, 0, frames_text(left.frames), frames_text(right.frames));
+  }
+
+  // A store that leaves a byte as it was is in no sample.
+  void writes(const std::vector<Range>& left, const std::vector<Range>& right) {
+    if (left_stores_ && !right_stores_ && within(right, left)) return;
+    if (right_stores_ && !left_stores_ && within(left, right)) return;
+    differ(EventKind::kWrite, 0, writes_text(left), writes_text(right));
+  }
+
+  // Packet by packet, so that one that differs can be told from the others.
+  void received(Queue queue, const std::vector<Event>& left, const std::vector<Event>& right) {
+    for (size_t i = 0; i < std::max(left.size(), right.size()); ++i) {
+      const auto text = [i](const std::vector<Event>& packets) {
+        return i < packets.size() ? "buffers=" + std::to_string(packets[i].arg[1]) : "-";
+      };
+      differ(EventKind::kReceived, queue, text(left), text(right));
     }
   }
 
@@ -338,6 +376,8 @@ class Comparer {
 
   const Program& program_;
   const uint32_t both_see_;
+  const bool left_stores_;
+  const bool right_stores_;
   std::vector<Difference>& out_;
   std::array<Seen, kQueues> seen_{};
   std::array<bool, kQueues> given_up_{};
@@ -355,7 +395,7 @@ EventLimits no_limits() {
 
 void compare(const Program& program, const Trace& left, const EventLimits& left_limits,
              const Trace& right, const EventLimits& right_limits, std::vector<Difference>& out) {
-  Comparer comparer(program, left.header.sees & right.header.sees, out);
+  Comparer comparer(program, left.header.sees, right.header.sees, out);
   comparer.run(Segmenter(program, left).run(), left_limits, Segmenter(program, right).run(),
                right_limits);
 }

@@ -5,9 +5,9 @@
 namespace va::oracle {
 namespace {
 
-// What a trace must see to show events of this kind.
-uint32_t needs_of(EventKind kind) {
-  switch (kind) {
+// What a trace must see to show what is expected.
+uint32_t needs_of(const Expectation& expectation) {
+  switch (expectation.pattern.kind) {
     case EventKind::kFrame:
       return kWire;
     case EventKind::kCall:
@@ -26,6 +26,8 @@ uint32_t needs_of(EventKind kind) {
       return kAllocations;
     case EventKind::kError:
       return kErrors;
+    case EventKind::kIdle:  // how many are in flight
+      return expectation.given != 0 ? uint32_t{kSubmits} : 0;
     default:
       return 0;
   }
@@ -95,7 +97,7 @@ void Expectations::judge(Context& context, const Trace& trace, const Expectation
   const bool too_early =
       !context.report.sees(kEveryStore) && shown_at_settles_only(kind) && !settle;
   const std::string wanted = print_expectation(expectation);
-  if (!context.report.sees(needs_of(kind)) || too_early) {
+  if (!context.report.sees(needs_of(expectation)) || too_early) {
     spoke = 1;
     Finding& f = context.report.add(rule_, VerdictKind::kUnsupported, expectation.pattern.queue,
                                     expectation.op);
@@ -115,6 +117,9 @@ void Expectations::judge(Context& context, const Trace& trace, const Expectation
         std::find_if(std::make_reverse_iterator(to), trace.events.rend(),
                      [&](const Event& event) { return is_about(expectation, event); });
     if (last != trace.events.rend() && matches(expectation, *last)) return;
+    // A sample shows what changes. What never did is as the set-up left it.
+    const bool unchanged = last == trace.events.rend() && !context.report.sees(kEveryStore);
+    if (unchanged && expectation.pattern.arg[0] == 0) return;
   }
   spoke = 1;
   Finding& f =
