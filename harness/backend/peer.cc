@@ -21,13 +21,16 @@ int Peer::send(const Packet& packet, RequestToken token) {
   const int unreadable = buffer_.gather(packet);
   if (unreadable < 0) return unreadable;
   const std::span<const uint8_t> bytes = buffer_.bytes();
-  if (!link_up_) return -EIO;
+  // A batch gets past an interface that is down.
+  const bool batched = !packet.copy.empty();
+  if (!link_up_ && !batched) return -EIO;
   if (congested_) return -EAGAIN;
   if (refusals_ > 0 && !refuse_inside_) {
     --refusals_;
     return refusal_;
   }
-  const int unfit = tap_refuses(bytes, header_len_);
+  const int unfit =
+      batched ? tap_refuses_batched(bytes, header_len_) : tap_refuses(bytes, header_len_);
   if (unfit < 0) return unfit;
   const std::span<const uint8_t> frame = bytes.subspan(header_len_);
   const uint32_t name = namer_(frame);

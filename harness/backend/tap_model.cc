@@ -1,5 +1,6 @@
 #include "backend/tap_model.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/bytes.h"
@@ -22,21 +23,23 @@ constexpr uint8_t kGsoEcn = 0x80;
 
 }  // namespace
 
-int tap_refuses(std::span<const uint8_t> frame, uint32_t header_len) {
-  if (frame.size() < header_len) return -EINVAL;
-  const size_t len = frame.size() - header_len;
-  if (len < kEthHead) return -EINVAL;
-  if (header_len == 0) return 0;
-  const uint8_t flags = frame[0];
+namespace {
+
+// Both lie inside: the header and an Ethernet head.
+bool long_enough(std::span<const uint8_t> frame, uint32_t header_len) {
+  return frame.size() >= header_len + kEthHead;
+}
+
+uint32_t checksum_end(std::span<const uint8_t> frame) {
+  const bool wanted = (frame[0] & kNeedsCsum) != 0;
+  return wanted ? load_le<uint16_t>(&frame[6]) + load_le<uint16_t>(&frame[8]) + 2u : 0;
+}
+
+// virtio_net_hdr_to_skb
+int refuses_segmentation(std::span<const uint8_t> frame) {
   const uint8_t gso_type = frame[1];
-  const uint32_t gso_size = load_le<uint16_t>(&frame[4]);
-  const uint32_t csum_start = load_le<uint16_t>(&frame[6]);
-  const uint32_t csum_end = csum_start + load_le<uint16_t>(&frame[8]) + 2;
-  uint32_t hdr_len = load_le<uint16_t>(&frame[2]);
-  if ((flags & kNeedsCsum) != 0 && csum_end > hdr_len) hdr_len = csum_end;
-  if (hdr_len > len) return -EINVAL;
-  if (hdr_len != 0 && hdr_len < kEthHead) return -EINVAL;
   if (gso_type == kGsoNone) return 0;
+  const uint32_t gso_size = load_le<uint16_t>(&frame[4]);
   switch (gso_type & ~kGsoEcn) {
     case kGsoTcp4:
     case kGsoTcp6:
@@ -46,6 +49,24 @@ int tap_refuses(std::span<const uint8_t> frame, uint32_t header_len) {
     default:
       return -EINVAL;
   }
+}
+
+}  // namespace
+
+int tap_refuses(std::span<const uint8_t> frame, uint32_t header_len) {
+  if (!long_enough(frame, header_len)) return -EINVAL;
+  if (header_len == 0) return 0;
+  const uint32_t hdr_len = std::max<uint32_t>(load_le<uint16_t>(&frame[2]), checksum_end(frame));
+  if (hdr_len > frame.size() - header_len) return -EINVAL;
+  if (hdr_len != 0 && hdr_len < kEthHead) return -EINVAL;
+  return refuses_segmentation(frame);
+}
+
+int tap_refuses_batched(std::span<const uint8_t> frame, uint32_t header_len) {
+  if (!long_enough(frame, header_len)) return -EINVAL;
+  if (header_len == 0) return 0;
+  if (checksum_end(frame) > frame.size() - header_len) return -EINVAL;
+  return refuses_segmentation(frame);
 }
 
 bool tap_keeps_pages(const Packet& packet, uint32_t header_len) {

@@ -15,6 +15,9 @@ namespace va {
 // length behind the frame's end, an unknown GSO type, a GSO size of 0, a checksum field outside.
 int tap_refuses(std::span<const uint8_t> frame, uint32_t header_len);
 
+// The same for a frame of a batch (tun_xdp_one). The header length is not looked at there.
+int tap_refuses_batched(std::span<const uint8_t> frame, uint32_t header_len);
+
 // Whether the tap keeps the guest's pages. Beyond MAX_SKB_FRAGS of them it copies the frame, at
 // once, and reports the request failed.
 bool tap_keeps_pages(const Packet& packet, uint32_t header_len);
