@@ -103,7 +103,7 @@ QueueModel& Model::touch(Queue queue) {
   q.stirred = q.late_toggle = q.call_replaced = false;
   q.held = 0;
   q.congested = q.congested_before = false;
-  q.drops_allowed = 0;
+  q.drops_allowed = q.retries_allowed = 0;
   q.backend_changed_at = 0;
   q.asynchronous = false;
   q.contested = 0;
@@ -221,7 +221,8 @@ void Model::apply_script(const Op& op) {
       work_ += times;
       // A frame for the driver is lost with any error.
       const bool receives = (op.queue & 1) != 0;
-      if (!transient || inside || receives) queue(op.queue).drops_allowed += times;
+      const bool for_good = !transient || inside || receives;
+      (for_good ? queue(op.queue).drops_allowed : queue(op.queue).retries_allowed) += times;
       break;
     }
     default:

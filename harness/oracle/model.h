@@ -137,6 +137,7 @@ struct QueueModel {
   bool congested = false;
   bool congested_before = false;    // it was, when the backend call under way began
   uint32_t drops_allowed = 0;       // frames that the Program tells the backend to refuse for good
+  uint32_t retries_allowed = 0;     // and for now
   uint32_t backend_changed_at = 0;  // number of the event: what it had before may be lost
 
   DutyRecord duty;

@@ -87,8 +87,11 @@ void WireRules::idle(Context& context) {
     QueueModel& q = model.queue(r.queue);
     if (r.framed || r.failed || r.wire_excused || r.life != q.life) continue;
     if (r.frame_len < kFrameHead || r.frame_len > kMaxTapFrame || r.content_void) continue;
-    if (q.drops_allowed != 0) {
-      --q.drops_allowed;
+    // A frame of a batch cannot be tried again (Linux, vhost_tx_batch).
+    uint32_t& allowed = context.policy == Policy::kCopy && q.drops_allowed == 0 ? q.retries_allowed
+                                                                                : q.drops_allowed;
+    if (allowed != 0) {
+      --allowed;
       continue;
     }
     if (Finding* f = context.report.open(Rule::kUsd12, VerdictKind::kFail, r.queue, context.op)) {
