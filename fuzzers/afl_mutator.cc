@@ -24,7 +24,7 @@ void* afl_custom_init(void*, unsigned seed) {
 }
 
 void afl_custom_deinit(void* mutator) {
-  delete static_cast<Mutator*>(mutator);
+  delete static_cast<Mutator*>(mutator);  // NOLINT(cppcoreguidelines-owning-memory)
 }
 
 size_t afl_custom_fuzz(void* mutator, uint8_t* data, size_t size, uint8_t** out, uint8_t*, size_t,

@@ -28,6 +28,7 @@ uint64_t g_allocations = 0;
 }  // namespace
 
 // Counted, so that "nothing is allocated per program" is a figure and not a hope.
+// NOLINTBEGIN(cppcoreguidelines-owning-memory): this is where owners come from
 void* operator new(size_t size) {
   ++g_allocations;
   void* memory = std::malloc(size == 0 ? 1 : size);
@@ -40,6 +41,7 @@ void operator delete(void* memory) noexcept {
 void operator delete(void* memory, size_t) noexcept {
   std::free(memory);
 }
+// NOLINTEND(cppcoreguidelines-owning-memory)
 
 namespace va {
 namespace {

@@ -55,7 +55,7 @@ int soak(uint64_t programs, uint64_t first_seed) {
       return 1;
     }
     if ((i + 1) % kReportEvery == 0) {
-      std::fprintf(stderr, "%llu programs\n", static_cast<unsigned long long>(i + 1));
+      std::fprintf(stderr, "%llu programs\n", static_cast<unsigned long long>(i) + 1);
     }
   }
   std::printf("%llu programs, %llu operations, on each policy: PASS\n",

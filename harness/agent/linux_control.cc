@@ -121,7 +121,7 @@ LinuxPort::Prepared LinuxPort::prepare(const Op& op) {
   Prepared call = op_info(op.code).has_queue ? prepare_ring_call(op) : prepare_device_call(op);
   call.code = op.code;
   return call;
-}
+}  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): what std::function holds it gives back
 
 // An ioctl whose argument is one number, or none (then it is not looked at).
 LinuxPort::Prepared LinuxPort::simple(const Op& op, unsigned long request) const {

@@ -23,12 +23,14 @@ constexpr int kTurns = 8;
 constexpr int kPatience = 400;
 constexpr int kNoPatience = 8;
 
+// NOLINTBEGIN(performance-no-int-to-ptr): Programs name user addresses, so it lies at a fixed one.
 std::span<uint8_t> map_at(uint64_t user, uint32_t size) {
   void* at = ::mmap(reinterpret_cast<void*>(user), size, PROT_READ | PROT_WRITE,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_POPULATE, -1, 0);
   VA_CHECK(at == reinterpret_cast<void*>(user));
   return {static_cast<uint8_t*>(at), size};
 }
+// NOLINTEND(performance-no-int-to-ptr)
 
 // True if the eventfd was signalled; takes the signal.
 bool take_signal(const Fd& fd) {

@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "prog/decode.h"
+#include "prog/print.h"
 
 namespace va {
 namespace {

@@ -45,8 +45,9 @@ bool parse_kernel_uri(const std::string& uri, KernelOptions& out, std::string& e
     } else if (by_path && option.starts_with("modules=/")) {
       out.modules = option.substr(8);
     } else {
-      error = "`" + uri + "`: expected zerocopy=on, zerocopy=off" +
-              (by_path ? " or modules=/DIR" : "") + ", not `" + option + "`";
+      error = "`" + uri + "`: expected zerocopy=on, zerocopy=off";
+      error += by_path ? " or modules=/DIR" : "";
+      error += ", not `" + option + "`";
       return false;
     }
   }

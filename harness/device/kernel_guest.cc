@@ -99,6 +99,7 @@ std::vector<std::string> command_line(const std::string& qemu, const GuestImage&
   ::dup2(log, STDOUT_FILENO);
   ::dup2(log, STDERR_FILENO);
   std::vector<char*> argv;
+  argv.reserve(command.size() + 1);
   for (const std::string& argument : command) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   ::execv(argv[0], argv.data());

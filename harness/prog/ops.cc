@@ -276,7 +276,9 @@ constexpr std::array kOps = {
 
 constexpr std::array<uint8_t, 256> make_index() {
   std::array<uint8_t, 256> index{};
-  for (uint8_t i = 0; i < kOps.size(); ++i) index[static_cast<uint8_t>(kOps[i].code)] = i;
+  for (size_t i = 0; i < kOps.size(); ++i) {
+    index[static_cast<uint8_t>(kOps[i].code)] = static_cast<uint8_t>(i);
+  }
   return index;
 }
 constexpr std::array<uint8_t, 256> kIndex = make_index();

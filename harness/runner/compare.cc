@@ -188,7 +188,7 @@ std::string hex(uint64_t value) {
   return "0x" + text;
 }
 
-std::string or_dash(std::string text) {
+std::string or_dash(const std::string& text) {
   return text.empty() ? "-" : text;
 }
 

@@ -58,7 +58,6 @@ Status parse_case(std::string_view text, Strictness strictness, Case& out, Trace
 std::string print_case(const Case& from, const Trace* trace = nullptr);
 
 // One line each, without newline; `vassay ops` style.
-std::string print_op(const Op& op);
 std::string print_event(const Event& event);
 std::string print_expectation(const Expectation& expectation);  // with its mark: `>! call tx`
 
