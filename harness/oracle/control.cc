@@ -239,7 +239,24 @@ void Model::check_start(Queue queue, uint32_t index) {
   if (q.base_told) agrees = agrees && q.device_base == q.used_idx;
   const bool forgot = q.stop == Stop::kResetOwner || q.stop == Stop::kRelease;
   if (forgot && q.outstanding != 0) agrees = false;
-  if (!agrees) q.duty.breach(kStableRing, index);
+  if (!agrees) {
+    q.duty.breach(kStableRing, index);
+    note_feeding(q);
+  }
+}
+
+// A used ring that lies in an avail ring: what the device publishes makes more available, without
+// end.
+void Model::note_feeding(const QueueModel& started) {
+  const auto feeds = [](const QueueModel& from, const QueueModel& to) {
+    const uint64_t used_end = from.device_addr.used + 6 + uint64_t{8} * from.device_num;
+    const uint64_t avail_end = to.device_addr.avail + 6 + uint64_t{2} * to.device_num;
+    return from.device_addr.used < avail_end && to.device_addr.avail < used_end;
+  };
+  for (const Queue each : live_) {
+    const QueueModel& other = queues_[each];
+    feeds_itself_ = feeds_itself_ || feeds(started, other) || feeds(other, started);
+  }
 }
 
 void Model::stop(QueueModel& q, Stop why) {

@@ -80,7 +80,7 @@ void Model::begin(const Program& program, bool samples) {
   vring_seen_ = {};
   set_up_ = false;
   staged_ = 0;
-  table_set_ = false;
+  table_set_ = feeds_itself_ = false;
   table_calls_ = 0;
   odd_table_ = hidden_ = lost_ = false;
   plain_table_ = true;

@@ -239,6 +239,8 @@ class Model {
   uint64_t acked_features() const { return features_; }
   bool event_idx() const { return (features_ & kBitEventIdx) != 0; }
   uint32_t header_length() const;
+  // Whether the driver laid rings so that the device's own stores give it work: no bound holds.
+  bool feeds_itself() const { return feeds_itself_; }
   // Chains, completions and refusals so far: what can make a device work.
   uint64_t work_given() const { return requests_.size() + work_; }
   const Op& op(uint32_t index) const;
@@ -316,6 +318,7 @@ class Model {
   void note_features(uint64_t features, uint32_t index);
   void stop(QueueModel& q, Stop why);
   void check_start(Queue queue, uint32_t index);
+  void note_feeding(const QueueModel& started);
   // Whether [gpa, gpa + len) is mapped, and to the guest's own memory: 0 or the duty broken.
   uint32_t mapped(uint64_t gpa, uint64_t len) const;
 
@@ -358,6 +361,7 @@ class Model {
 
   std::array<Region, 64> staged_regions_{};
   uint64_t staged_ = 0;  // bit: the region is staged
+  bool feeds_itself_ = false;
   bool table_set_ = false;
   uint32_t table_calls_ = 0;  // SET_MEM_TABLE under way
   bool odd_table_ = false;    // behind one of those the arena may not be mapped to itself

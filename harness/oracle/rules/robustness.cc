@@ -36,6 +36,7 @@ void RobustnessRules::steps(Context& context, const Event& event, uint64_t execu
   constexpr uint64_t kSlack = 64;
   // VHOST_NET_PKT_WEIGHT: with more, one queue would keep the worker from all others.
   constexpr uint64_t kFramesEachRun = 256;
+  if (context.model.feeds_itself()) return;
   const uint64_t frames = std::exchange(frames_, 0);
   if (frames > kFramesEachRun * event.arg[0]) say_frames(context, event, frames);
   Model& model = context.model;
@@ -58,6 +59,7 @@ VA_COLD void RobustnessRules::ending(Context& context, const Event& event) {
       speak(context, Rule::kSaf02, event, "the device survives", "it went away, status " + value);
       return;
     case EventKind::kBusy:
+      if (context.model.feeds_itself()) return;
       speak(context, Rule::kSaf03, event, "the device comes to rest", "still busy at the bound");
       return;
     case EventKind::kForeign:
