@@ -98,6 +98,7 @@ void Model::first_call_starts() {
   q.kicked_since_start = q.avail_event_seen = false;
   q.call_exempt = true;
   q.congested_before = q.congested;
+  q.link_down = q.room_untold = false;
 }
 
 // All calls of a Program come from one thread: they return in the order in which they were made.

@@ -102,7 +102,7 @@ QueueModel& Model::touch(Queue queue) {
   q.toggles = 0;
   q.stirred = q.late_toggle = q.call_replaced = false;
   q.held = 0;
-  q.congested = q.congested_before = false;
+  q.congested = q.congested_before = q.link_down = q.room_untold = false;
   q.drops_allowed = q.retries_allowed = 0;
   q.backend_changed_at = 0;
   q.asynchronous = false;
@@ -203,13 +203,18 @@ void Model::apply_script(const Op& op) {
     }
     case Opcode::kCongest: {
       QueueModel& q = queue(op.queue);
+      q.room_untold = q.link_down && op.arg[0] != 0 && (q.congested || q.room_untold);
       q.congested = op.arg[0] == 0;
       q.congested_before = false;
       break;
     }
     case Opcode::kLink:
       // What is sent while the link is down is dropped; how much that will be is not known.
-      if (static_cast<LinkState>(op.arg[0]) != LinkState::kDown) break;
+      queue(op.queue).link_down = static_cast<LinkState>(op.arg[0]) == LinkState::kDown;
+      if (!queue(op.queue).link_down) {
+        queue(op.queue).room_untold = false;
+        break;
+      }
       queue(op.queue).drops_allowed = UINT32_MAX / 2;
       break;
     case Opcode::kRefuse: {

@@ -135,7 +135,10 @@ struct QueueModel {
   bool asynchronous = false;  // the installed one was asked for as `async`
   uint32_t held = 0;          // requests submitted and not complete
   bool congested = false;
-  bool congested_before = false;    // it was, when the backend call under way began
+  bool congested_before = false;  // it was, when the backend call under way began
+  bool link_down = false;
+  bool room_untold =
+      false;  // room came while the link was down: a tap tells it when it is up again
   uint32_t drops_allowed = 0;       // frames that the Program tells the backend to refuse for good
   uint32_t retries_allowed = 0;     // and for now
   uint32_t backend_changed_at = 0;  // number of the event: what it had before may be lost

@@ -111,7 +111,7 @@ void check_progress(Context& context) {
     // Posted buffers wait for frames, and hold up the ones behind them only by their number.
     const bool by_name = (q.duty.broken & (kNamed | kRoomForName)) == 0;
     const uint32_t most_held = receives && by_name ? std::min(q.num, kMostPosted) - 1 : 0;
-    if (q.held > most_held || q.congested || !q.has_kick) continue;
+    if (q.held > most_held || q.congested || q.room_untold || !q.has_kick) continue;
     const Request* waiting = first_waiting(model, q);
     if (waiting != nullptr) check_waiting(context, queue, q, waiting);
   }
