@@ -118,6 +118,11 @@ class Generator {
     if (random_.one_in(6)) features_ |= kNoIndirect;
     if (random_.one_in(8)) features_ |= kLegacy;
     if (receives_ && random_.one_in(2)) features_ |= kMrgRxbuf;
+    if (!options_.transmit_only) {
+      if (random_.one_in(5)) features_ |= kLogAll;
+      // Neither a legacy device nor the kernel offers it.
+      if (random_.one_in(8) && !legacy() && !kernel_) features_ |= kInOrder;
+    }
     // Without ANY_LAYOUT a legacy driver gives the header a descriptor of its own.
     if (legacy()) num_ = std::max(num_, 2u);
     add(Opcode::kVring, num_, idx_, features_);
@@ -335,6 +340,10 @@ class Generator {
                                    Opcode::kSetVringErr,        Opcode::kSetOwner};
     if (random_.one_in(6)) {
       call(Opcode::kSetMemTable, true);
+      return;
+    }
+    if ((features_ & kLogAll) != 0 && random_.one_in(4)) {
+      call(random_.one_in(2) ? Opcode::kSetLogBase : Opcode::kSetLogFd, true);
       return;
     }
     call(pick(kQueries), false).as_other = random_.one_in(8);
