@@ -307,25 +307,39 @@ void ReferencePort::unsupported(UnsupportedReason reason) {
 
 // ---- observations ---------------------------------------------------------------------------
 
+// Rings may lie on each other: then the store is that of one which runs.
 void ReferencePort::on_store(uint64_t user, uint32_t len) {
-  for (uint32_t index = 0; index < places_.size(); ++index) {
-    const RingPlace& place = places_[index];
-    const uint64_t at = user - place.used;
-    if (user < place.used || at >= 6 + uint64_t{8} * place.num) continue;
-    const Queue queue = queue_of(index);
-    uint16_t word = 0;
-    UsedElem elem;
-    if (at >= 4 && len == sizeof elem && (at - 4) % 8 == 0 && memory_.load(user, elem)) {
-      add(EventKind::kUsed, queue, (at - 4) / 8, elem.id, elem.len);
-      return;
+  for (const bool running : {true, false}) {
+    for (uint32_t index = 0; index < places_.size(); ++index) {
+      if ((net_.backend(index) != nullptr) == running && tell_used(index, user, len)) return;
     }
-    if (len != 2 || !memory_.load(user, word)) break;
-    if (at == 0) return add(EventKind::kUsedFlags, queue, word);
-    if (at == 2) return add(EventKind::kUsedIdx, queue, word);
-    if (at == 4 + uint64_t{8} * place.num) return add(EventKind::kAvailEvent, queue, word);
-    break;
   }
   add(EventKind::kWrite, kTx, arena_gpa(static_cast<uint32_t>(user - kArenaUser)), len);
+}
+
+// Whether the store was one of a whole field in the used ring of `index`.
+bool ReferencePort::tell_used(uint32_t index, uint64_t user, uint32_t len) {
+  const RingPlace& place = places_[index];
+  const uint64_t at = user - place.used;
+  if (user < place.used || at >= 6 + uint64_t{8} * place.num) return false;
+  const Queue queue = queue_of(index);
+  uint16_t word = 0;
+  UsedElem elem;
+  if (at >= 4 && len == sizeof elem && (at - 4) % 8 == 0 && memory_.load(user, elem)) {
+    add(EventKind::kUsed, queue, (at - 4) / 8, elem.id, elem.len);
+    return true;
+  }
+  if (len != sizeof word || !memory_.load(user, word)) return false;
+  if (at == 0) {
+    add(EventKind::kUsedFlags, queue, word);
+  } else if (at == 2) {
+    add(EventKind::kUsedIdx, queue, word);
+  } else if (at == 4 + uint64_t{8} * place.num) {
+    add(EventKind::kAvailEvent, queue, word);
+  } else {
+    return false;
+  }
+  return true;
 }
 
 void ReferencePort::on_call(uint32_t index, uint32_t fd) {

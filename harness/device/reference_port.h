@@ -56,6 +56,7 @@ class ReferencePort : public Port,
   };
 
   void on_store(uint64_t user, uint32_t len) override;
+  bool tell_used(uint32_t index, uint64_t user, uint32_t len);
   void on_call(uint32_t index, uint32_t fd) override;
   void on_error(uint32_t index, uint32_t fd) override;
   bool on_dirty(uint64_t base, uint64_t page) override;
