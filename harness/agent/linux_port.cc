@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -16,12 +17,17 @@ namespace {
 
 // How often a device that has gone on is looked at again before it counts as busy.
 constexpr int kRounds = 64;
-// How many turns of the processor a worker is given at the agent's idle priority, and how many more
-// at its own, a tick of 4 ms each, without using a buffer before it counts as busy; fewer if it did
-// before. Turns and not time: the guest may be stopped while time goes on.
+// How often a worker is given a turn at the agent's idle priority before its time is looked at.
 constexpr int kTurns = 8;
-constexpr int kPatience = 400;
-constexpr int kNoPatience = 8;
+// Hundredths of a second that it may use without using a buffer before it counts as busy; fewer if
+// it did before. Its own time, since the guest may be stopped while other clocks go on.
+constexpr uint64_t kPatience = 100;
+constexpr uint64_t kNoPatience = 2;
+// Looks at a worker in uninterruptible sleep before it counts as busy.
+constexpr int kBlockedTurns = 256;
+// Microseconds between two looks at a worker that takes long. To yield is not enough: later
+// schedulers come back to the one that yields before the other has done anything.
+constexpr useconds_t kGlance = 1000;
 
 // NOLINTBEGIN(performance-no-int-to-ptr): Programs name user addresses, so it lies at a fixed one.
 std::span<uint8_t> map_at(uint64_t user, uint32_t size) {
@@ -221,20 +227,27 @@ void LinuxPort::rest() {
 // On one vCPU a worker that was woken is in state R until it has had its turn and has nothing left
 // to do.
 bool LinuxPort::rest_worker() const {
+  uint64_t since = 0;
   uint64_t last = 0;
-  int in_vain = 0;
+  int blocked = 0;
   for (int turn = 0;; ++turn) {
-    const char state = worker_.read();
+    uint64_t ticks = 0;
+    const char state = worker_.read(turn < kTurns ? nullptr : &ticks);
     if (state != 'R' && state != 'D') {
       if (turn > kTurns) yield_to_all(true);
       return true;
     }
-    ::sched_yield();
-    if (turn < kTurns) continue;
+    blocked = state == 'D' ? blocked + 1 : 0;
+    if (blocked > kBlockedTurns) return false;
+    if (turn < kTurns) {
+      ::sched_yield();
+      continue;
+    }
     if (turn == kTurns) yield_to_all(false);
+    ::usleep(kGlance);
     const uint64_t now = observer_.sample(rings_);
-    in_vain = now == last ? in_vain + 1 : 0;
-    if (in_vain > (worker_busy_ ? kNoPatience : kPatience)) return false;
+    if (turn == kTurns || now != last) since = ticks;
+    if (ticks - since > (worker_busy_ ? kNoPatience : kPatience)) return false;
     last = now;
   }
 }

@@ -24,17 +24,26 @@ constexpr pid_t kYoungest = 64;
 
 }  // namespace
 
-ThreadState::ThreadState(pid_t tid)
-    : stat_(::open(("/proc/" + std::to_string(tid) + "/stat").c_str(), O_RDONLY | O_CLOEXEC)) {}
+// Below task/, so that the times are the thread's own: a worker may be a thread of the agent's.
+ThreadState::ThreadState(pid_t tid) {
+  const std::string name = std::to_string(tid);
+  stat_.reset(::open(("/proc/" + name + "/task/" + name + "/stat").c_str(), O_RDONLY | O_CLOEXEC));
+}
 
-// "pid (name) S …": the name may hold anything, so the state follows the last parenthesis.
-char ThreadState::read() const {
-  char text[128];
+// "pid (name) S …": the name may hold anything, so the state follows the last parenthesis. Eleven
+// fields behind it come user and system time.
+char ThreadState::read(uint64_t* ticks) const {
+  char text[256];
   const ssize_t size = stat_.valid() ? ::pread(stat_.get(), text, sizeof text - 1, 0) : 0;
   if (size <= 0) return 0;
   text[size] = '\0';
   const char* paren = std::strrchr(text, ')');
-  return paren != nullptr && paren[1] == ' ' ? paren[2] : '\0';
+  if (paren == nullptr || paren[1] != ' ') return '\0';
+  unsigned long user = 0;
+  unsigned long system = 0;
+  constexpr char kTimes[] = ") %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lu %lu";
+  if (ticks != nullptr && std::sscanf(paren, kTimes, &user, &system) == 2) *ticks = user + system;
+  return paren[2];
 }
 
 void yield_to_all(bool yield) {

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 
 #include "agent/fd.h"
@@ -20,7 +21,9 @@ class ThreadState {
   // called right after SET_OWNER: the youngest threads are looked at first. Empty if there is none.
   static ThreadState of_vhost_worker(pid_t owner);
 
-  char read() const;
+  // `ticks`, where it is given, becomes the processor time that it has used, in hundredths of a
+  // second.
+  char read(uint64_t* ticks = nullptr) const;
 
  private:
   Fd stat_;
