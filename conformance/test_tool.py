@@ -66,7 +66,7 @@ def test_2_for_a_malformed_case_while_the_others_run(tool: Tool, write) -> None:
         ["run", "no/such/case.vq"],
         ["run", "XXX-99"],
         ["run", "--device", "nonsense", "corpus"],
-        ["run", "--device", "reference:copy", "corpus"],
+        ["run", "--device", "reference:later", "corpus"],
         ["diff", "--device", "reference", "corpus"],
         ["run", "--no-such-option", "corpus"],
         ["explain", "no_such_thing"],
