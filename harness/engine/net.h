@@ -16,7 +16,7 @@
 // `kCopy` is its other transmit path (handle_tx_copy, in net_tx_copy.cc): all are copied and sent
 // in batches.
 //
-// Receive: a backend that waits to be asked (and, under `kInorder`, any) is served as by
+// Receive: a backend that waits to be asked (and any, unless under `kArrival`) is served as by
 // handle_rx() in Linux. With an asynchronous one under `kArrival` buffers are posted ahead and
 // delivered into in any order, as the seed has it.
 //

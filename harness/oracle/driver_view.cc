@@ -170,7 +170,8 @@ void Model::on_device_write(uint64_t gpa, uint64_t len) {
   if (!checked_) return;
   bytes_.payload(gpa, len);
   const uint64_t end = std::min(gpa + len, kArenaGpa + kArenaSize);
-  for (uint64_t at = std::max(gpa, kArenaGpa); at < end; at += kDescSize) {
+  for (uint64_t at = std::max(gpa, kArenaGpa) & ~uint64_t{kDescSize - 1}; at < end;
+       at += kDescSize) {
     const uint32_t owner = bytes_.owner(at);
     if (is_outstanding(owner)) queues_[request(owner).queue].duty.breach(kApart, request(owner).op);
   }

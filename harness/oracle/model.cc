@@ -144,6 +144,11 @@ bool Model::is_pending(uint32_t op) const {
 // ---- the Program -----------------------------------------------------------------------------
 
 void Model::apply(uint32_t index) {
+  // A default set-up that waits for a call: the operation that it stands before did not wait.
+  if (set_up_ && index != supplied_op_) {
+    set_up_ = false;
+    apply(supplied_op_);
+  }
   switch (op(index).code) {
     case Opcode::kNop:
     case Opcode::kAvail:

@@ -47,6 +47,7 @@ bool Replay::hides_stores() const {
       case Opcode::kCongest:
       case Opcode::kLink:
       case Opcode::kRefuse:
+      case Opcode::kAt:  // what happens at a point may belong to either pass
         hidden = true;
         break;
       default:
