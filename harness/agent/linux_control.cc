@@ -342,6 +342,7 @@ LinuxPort::Prepared LinuxPort::prepare_mem_table(const Op& op) {
 // RESET_OWNER and release: the device forgets what it was told.
 void LinuxPort::note_reset() {
   emit_memory();
+  emit_frames();  // what was sent was sent in the life that ends here
   rings_ = {};
   acked_features_ = 0;
   worker_ = ThreadState();

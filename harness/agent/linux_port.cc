@@ -309,6 +309,10 @@ void LinuxPort::emit_signals() {
     if (std::exchange(state.called, false)) trace_->add(op_, EventKind::kCall, queue);
     if (std::exchange(state.failed, false)) trace_->add(op_, EventKind::kError, queue);
   }
+  emit_frames();
+}
+
+void LinuxPort::emit_frames() {
   for (const FrameFacts& frame : frames_) {
     trace_->add(op_, EventKind::kFrame, kTx, frame.ordinal, frame.len, frame.fill);
   }

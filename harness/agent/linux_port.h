@@ -91,6 +91,7 @@ class LinuxPort : public Port {
   static void take_signals(QueueState& queue);
   void emit_memory();
   void emit_signals();
+  void emit_frames();
   void broken(const std::string& why);
   void unsupported(UnsupportedReason reason);
   void noop(Queue queue, NoopReason reason);
