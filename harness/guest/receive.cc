@@ -71,7 +71,9 @@ void Driver::take_packets(Queue queue) {
       read(first.gpa + kNumBuffersAt, field);
       buffers = load_le<uint16_t>(field.data());
     }
-    event(EventKind::kReceived, queue, first.id, buffers);
+    std::array<uint8_t, 8> fields{};
+    if (first.len >= first.header) read(first.gpa, fields);
+    event(EventKind::kReceived, queue, first.id, buffers, load_le<uint64_t>(fields.data()));
     const size_t wanted = first.merges ? std::max<size_t>(buffers, 1) : 1;
     const size_t there = std::min(wanted, filled_.size() - at);
     const std::span<const uint8_t> packet = join(std::span(filled_).subspan(at, there));

@@ -78,7 +78,8 @@ constexpr std::array kLineOperands = {number("line")};
 constexpr std::array kDiedOperands = {number("status")};
 constexpr std::array kAddrOperands = {hex("addr")};
 constexpr std::array kInjectedOperands = {kOrdinalOperand, number("len")};
-constexpr std::array kReceivedOperands = {number("id"), number("buffers")};
+constexpr std::array kReceivedOperands = {number("id"), number("buffers"),
+                                          EventOperand{"header", true, false, {}, 1, true}};
 
 // kind, name, queue, operands, doc
 constexpr std::array<EventInfo, kEventKinds> kEvents = {{
@@ -127,7 +128,8 @@ constexpr std::array<EventInfo, kEventKinds> kEvents = {{
     {Kind::kInjected, "injected", true, kInjectedOperands,
      "the backend has frame #n for the driver"},
     {Kind::kReceived, "received", true, kReceivedOperands,
-     "the driver took a packet: first head, num_buffers as read (1 where the header has none)"},
+     "the driver took a packet: first head, num_buffers as read (1 where the header has none), "
+     "the first 8 bytes of the header where they are not 0"},
 }};
 
 constexpr bool in_order() {

@@ -64,7 +64,8 @@ enum class EventKind : uint8_t {
   // receive
   kInjected,  // ordinal, len: the backend has a frame for the driver
   kReceived,  // id = first head, buffers = num_buffers as the driver read it (1 where the header
-              // has none): the driver took one packet out of used entries; its kFrame follows
+              // has none), header = its first 8 bytes, little-endian: flags, gso_type, hdr_len,
+              // gso_size, csum_start; the driver took one packet, and its kFrame follows
 };
 inline constexpr uint8_t kEventKinds = static_cast<uint8_t>(EventKind::kReceived) + 1;
 

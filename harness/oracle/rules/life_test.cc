@@ -168,10 +168,10 @@ TEST(Expectations, NotObservableIsUnsupported) {
 
 TEST(Expectations, UnknownRuleNeedsExpectations) {
   Script s(8);
-  s.line("# rule: NET-06").idle();
-  EXPECT_EQ(s.verdict(), "UNSUPPORTED NET-06");
+  s.line("# rule: NET-08").idle();
+  EXPECT_EQ(s.verdict(), "UNSUPPORTED NET-08");
   EXPECT_EQ(s.line("> idle").verdict(), "PASS");
-  EXPECT_EQ(s.line("> busy").verdict(), "FAIL NET-06");
+  EXPECT_EQ(s.line("> busy").verdict(), "FAIL NET-08");
 }
 
 }  // namespace

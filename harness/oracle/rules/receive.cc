@@ -148,6 +148,7 @@ void ReceiveRules::received(Context& context, const Event& event) {
   a.first = at + a.buffers;
   if (is_void(context.model, a)) return;
   check_num_buffers(context, event.queue, a, claimed);
+  check_header(context, event);
   if (!a.used[at].merges) return;
   for (size_t i = at; i + 1 < a.first; ++i) {
     const Request& r = context.model.request(a.used[i].serial);
@@ -158,6 +159,26 @@ void ReceiveRules::received(Context& context, const Event& event) {
       f->actual = "len " + std::to_string(r.used_len);
     }
     return;
+  }
+}
+
+// Only the driver's offloads (5.1.3) let the device say anything about checksum or segments.
+void ReceiveRules::check_header(Context& context, const Event& event) {
+  constexpr uint64_t kGuestCsum = uint64_t{1} << 1;
+  constexpr uint64_t kGuestSegments = uint64_t{0xb} << 7 | uint64_t{3} << 54;  // TSO, UFO, USO
+  const struct {
+    Rule rule;
+    uint64_t features;
+    const char* field;
+    uint64_t value;
+  } fields[] = {{Rule::kNet06, kGuestCsum, "flags", event.arg[2] & 0xff},
+                {Rule::kNet07, kGuestSegments, "gso_type", event.arg[2] >> 8 & 0xff}};
+  for (const auto& each : fields) {
+    if (each.value == 0 || (context.model.acked_features() & each.features) != 0) continue;
+    if (Finding* f = context.report.open(each.rule, VerdictKind::kFail, event.queue, event.op)) {
+      f->expected = std::string(each.field) + " 0: the driver has acked no offload for it";
+      f->actual = std::string(each.field) + " " + hex16(each.value);
+    }
   }
 }
 
@@ -323,6 +344,7 @@ void ReceiveRules::check_delivery(Context& context, Queue queue, Account& a) {
   QueueModel& q = model.queue(queue);
   if (!context.report.may_judge(Rule::kPol04, queue) || model.pending_calls() != 0) return;
   if (!q.running() || q.unsure || q.congested || posts_ahead(q, context)) return;
+  if (a.nameless != 0) return;  // which frame waits is not known
   const bool unread = std::any_of(a.injected.begin(), a.injected.end(),
                                   [](const Injected& each) { return each.made && !each.received; });
   if (unread) return;

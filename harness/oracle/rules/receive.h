@@ -7,6 +7,8 @@
 //   NET-02  5.1.6.4.1  with it, num_buffers is the number of buffers that the packet is spread over
 //   NET-03  5.1.6.4.1  all of them but the last are filled
 //   NET-04  5.1.6.4.1  and they become used together
+//   NET-06  5.1.6.4.1  flags are 0: GUEST_CSUM is not acked
+//   NET-07  5.1.6.4.1  gso_type is NONE: no GUEST_ feature for segments is acked
 //   NET-23  5.1.6.4    a frame arrives as it was, once; cut off only where its buffers were full
 //   POL-03             in the order in which the backend had them, none left out
 //   POL-04             and while there are buffers, without waiting for anything else
@@ -72,6 +74,7 @@ class ReceiveRules {
 
   Account& account(Context& context, Queue queue);
   uint64_t written(uint32_t serial) const;
+  static void check_header(Context& context, const Event& event);
   static bool is_void(Model& model, const Account& a);
   void check_num_buffers(Context& context, Queue queue, const Account& a, uint64_t claimed);
   bool spread_further(Model& model, const Account& a, uint64_t bytes) const;

@@ -90,6 +90,20 @@ TEST(Receive, Net05NumBuffersBehindTheIndex) {
   EXPECT_EQ(s.write(0, 10, 2).verdict(), "FAIL NET-05");
 }
 
+TEST(Receive, Net06AndNet07Header) {
+  ReceiveScript s;
+  s.avail().post().inject(60).complete(0).write(0, 0, 72).used(0, 72).idx().call();
+  ReceiveScript flags = s;
+  flags.line("< received rx id=0 buffers=1 header=0x2").frame(0, 60);
+  EXPECT_EQ(flags.verdict(), "FAIL NET-06");
+  ReceiveScript type = s;
+  type.line("< received rx id=0 buffers=1 header=0x100").frame(0, 60);
+  EXPECT_EQ(type.verdict(), "FAIL NET-07");
+  // hdr_len and what stands behind it mean nothing where gso_type is NONE.
+  s.line("< received rx id=0 buffers=1 header=0x420000").frame(0, 60);
+  EXPECT_EQ(s.verdict(), "PASS");
+}
+
 TEST(Receive, Usd10BufferWrittenBehindTheIndex) {
   ReceiveScript s;
   s.avail().post().inject(60).complete(0).deliver(0, 0, 60).write(0, 20, 40);

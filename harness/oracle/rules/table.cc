@@ -48,6 +48,8 @@ constexpr std::array<RuleRow, kRules> kRows = {{
     {Rule::kNet03, "NET-03", 0, kReceive},
     {Rule::kNet04, "NET-04", kEveryStore, kReceive},
     {Rule::kNet05, "NET-05", kMemory | kEveryStore, kReceive},
+    {Rule::kNet06, "NET-06", 0, kReceive},
+    {Rule::kNet07, "NET-07", 0, kReceive},
     {Rule::kNet23, "NET-23", kWire, kReceive},
     {Rule::kNus01, "NUS-01", kCalls, kRing},
     {Rule::kNus02, "NUS-02", kCalls, kRing},

@@ -41,6 +41,8 @@ enum class Rule : uint8_t {
   kNet03,
   kNet04,
   kNet05,
+  kNet06,
+  kNet07,
   kNet23,
   kNus01,
   kNus02,
