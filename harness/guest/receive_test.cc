@@ -128,7 +128,8 @@ TEST_F(ReceiveTest, WhatTheDeviceDidNotWriteShows) {
   avail();
   use(0, 1526);
   EXPECT_EQ(read_back(),
-            "reclaimed rx id=0; received rx id=0 buffers=65535; frame rx #0 len=1514 fill=0x00; ");
+            "reclaimed rx id=0; received rx id=0 buffers=65535 "
+            "header=0xffffffffffffffff; frame rx #0 len=1514 fill=0x00; ");
 }
 
 TEST_F(ReceiveTest, ALegacyHeaderHasNoNumBuffers) {
@@ -140,7 +141,8 @@ TEST_F(ReceiveTest, ALegacyHeaderHasNoNumBuffers) {
   use(0, 70);
   memory_.features = kBitVersion1;  // what was acked when the buffer was handed over counts
   EXPECT_EQ(read_back(),
-            "reclaimed rx id=0; received rx id=0 buffers=1; frame rx #3 len=60 fill=0x80; ");
+            "reclaimed rx id=0; received rx id=0 buffers=1 header=0x8080808080808080; "
+            "frame rx #3 len=60 fill=0x80; ");
 }
 
 // A length is no more than the buffer takes, a packet no more than the buffers that are there.
