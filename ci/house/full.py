@@ -67,6 +67,7 @@ def afl() -> str:
     for name in names:
         out = ROOT / "build" / "afl" / "out" / name
         shutil.rmtree(out, ignore_errors=True)
+        out.parent.mkdir(parents=True, exist_ok=True)
         command = ["afl-fuzz", "-V", "20", "-m", "none", "-i", str(seeds), "-o", str(out), "--",
                    str(bin_dir("afl") / name)]  # fmt: skip
         expect(run(command, LOGS / f"afl-{name}.log", env, limit_s=180), f"afl-fuzz on {name}")

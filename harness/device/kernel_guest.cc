@@ -25,8 +25,8 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr seconds kHelloLimit{60};
-constexpr seconds kProbeLimit{5};  // a boot with an accelerator takes a second or two
+constexpr seconds kHelloLimit{120};  // some seconds, but a minute on a machine that is overloaded
+constexpr seconds kProbeLimit{5};    // a boot with an accelerator takes a second or two
 constexpr seconds kBeatLimit{8};
 constexpr seconds kLockLimit{60};
 constexpr milliseconds kConsoleGlance{200};
