@@ -70,6 +70,9 @@ void Model::set_up_view(const Op& op, uint32_t index) {
   bytes_.zero(q.ring.desc, q.ring_end - q.ring.desc);
   bytes_.store16(q.ring.avail + 2, base);
   if (in_use) q.duty.breach(kStableRing, index);
+  // A ring is one piece of the user's memory, where the arena's halves lie the other way round.
+  const uint64_t last = q.ring_end - q.ring.desc - 1;
+  if (user_of(q.ring.desc + last) != user_of(q.ring.desc) + last) q.duty.breach(kMapped, index);
   if (checked_) {
     check_neighbours(queue, index);
     void_buffers(q.ring.desc, q.ring_end - q.ring.desc, index);
