@@ -19,6 +19,9 @@ QEMU = "qemu-system-x86_64"
 # Programs replayed in one campaign, and how long that may take; the report says what was left out.
 MAX_PROGRAMS = 400
 LIMIT_S = 150.0
+# Programs on which the guest or its agent may fail before it counts as no guest at all. The report
+# names each; one that starts anew behind them has executed the others.
+MAX_BROKEN = 3
 # What a replayed program may execute. An operation takes some 3 ms in an emulated guest, so that
 # one with thousands, which mutation makes with `repeat`, takes longer than the tool waits for it.
 MAX_OPERATIONS = 1000
@@ -155,12 +158,14 @@ def replay(programs: list[Path], log: Path, said: Said) -> Iterator[tuple[tool.J
         raise Broken("there is no program to replay on the kernel")
     began = time.monotonic()
     listed = listed_rules()
+    broken = 0
     answers = tool.batch(programs, DEVICE, log)
     try:
         for path, judged in zip(programs, answers, strict=False):
             said.add(path, judged)
             said.seconds = time.monotonic() - began
-            if judged.verdict == "BROKEN":
+            broken += judged.verdict == "BROKEN"
+            if broken > MAX_BROKEN or broken == said.replayed:
                 raise Broken(f"no guest: {judged.reason}")
             yield judged, judged.bad and judged.rule not in listed
             if said.seconds > LIMIT_S:

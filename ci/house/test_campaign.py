@@ -142,7 +142,8 @@ def answers(*verdicts: str) -> list[Judged]:
     [
         ((), "vassay ended after 0 of 2 programs"),
         (("PASS",), "vassay ended after 1 of 2 programs"),
-        (("PASS", "BROKEN"), "no guest: why"),
+        (("BROKEN",), "no guest: why"),
+        (("PASS", "BROKEN", "BROKEN", "BROKEN", "BROKEN"), "no guest: why"),
         (("UNSUPPORTED", "UNSUPPORTED"), "the kernel executed none of 2 programs"),
     ],
 )
@@ -154,7 +155,19 @@ def test_a_replay_that_says_nothing_fails_the_campaign(
     log.touch()
     said = kernel.Said(shaped=2)
     with pytest.raises(Broken, match=complaint):
-        list(kernel.replay([Path("0.vq"), Path("1.vq")], log, said))
+        list(kernel.replay([Path(f"{i}.vq") for i in range(max(2, len(verdicts)))], log, said))
+
+
+def test_one_program_that_the_guest_fails_on_is_named_and_the_replay_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        tool, "batch", lambda *_: (one for one in answers("PASS", "BROKEN", "PASS"))
+    )
+    said = kernel.Said(shaped=3)
+    programs = [Path(f"{i}.vq") for i in range(3)]
+    assert len(list(kernel.replay(programs, tmp_path / "log", said))) == 3
+    assert said.verdicts["BROKEN"] == 1
 
 
 def test_there_is_something_to_replay(tmp_path: Path) -> None:
