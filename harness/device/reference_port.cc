@@ -15,6 +15,13 @@ static_assert(ReceivePeer::kMaxWaiting == kReceiveQueue);
 
 constexpr int kRefuseErrno[] = {EAGAIN, ENOMEM, ENOBUFS, EINVAL, EIO, EFAULT};
 
+template <typename AnyPeer>
+void refuse(AnyPeer& peer, const Op& op) {
+  peer.refuse(-kRefuseErrno[op.arg[0] % std::size(kRefuseErrno)],
+              op.arg[1] == 0 ? 1 : static_cast<uint32_t>(op.arg[1]),
+              op.arg[2] == static_cast<uint64_t>(CompletionTime::kInside));
+}
+
 static_assert(static_cast<int>(EnginePoint::kEnd) == static_cast<int>(Point::kEnd));
 static_assert(static_cast<int>(EnginePoint::kDrained) == static_cast<int>(Point::kDrained));
 
@@ -127,9 +134,7 @@ void ReferencePort::tell_peer(const Op& op) {
     case Opcode::kComplete:
       return complete(op);
     case Opcode::kRefuse:
-      return peer().refuse(-kRefuseErrno[op.arg[0] % std::size(kRefuseErrno)],
-                           op.arg[1] == 0 ? 1 : static_cast<uint32_t>(op.arg[1]),
-                           op.arg[2] == static_cast<uint64_t>(CompletionTime::kInside));
+      return refuse(peer(), op);
     case Opcode::kCongest:
       peer().set_congested(op.arg[0] == 0);
       break;
@@ -166,9 +171,7 @@ void ReferencePort::tell_receiver(const Op& op) {
       }
       return;
     case Opcode::kRefuse:
-      return receiver().refuse(-kRefuseErrno[op.arg[0] % std::size(kRefuseErrno)],
-                               op.arg[1] == 0 ? 1 : static_cast<uint32_t>(op.arg[1]),
-                               op.arg[2] == static_cast<uint64_t>(CompletionTime::kInside));
+      return refuse(receiver(), op);
     case Opcode::kCongest:
       receiver().set_congested(op.arg[0] == 0);
       break;

@@ -37,6 +37,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -218,6 +219,7 @@ class Net {
 
   // net_tx.cc
   void handle_tx();
+  std::optional<Next> fetch_next(Virtqueue& vq);
   Next submit_next(Virtqueue& vq, Backend& backend);
   Next submit(Virtqueue& vq, Backend& backend, const Packet& packet);
   Next send_copied(Virtqueue& vq, Backend& backend, const Packet& packet);

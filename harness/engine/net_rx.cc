@@ -218,17 +218,7 @@ Net::Next Net::post_next(Virtqueue& vq, Backend& backend) {
   if (flushing_ || posted_pool_.in_use() >= std::min(RequestPool::kSlots, vq.ring.num)) {
     return Next::kStop;
   }
-  switch (vq.fetch(memory_, table_, host_, chain_)) {
-    case Virtqueue::Fetched::kError:
-      return Next::kStop;
-    case Virtqueue::Fetched::kEmpty:
-      if (!vq.enable_notify(memory_, host_)) return Next::kStop;
-      vq.disable_notify(memory_, host_);
-      return Next::kGoOn;
-    case Virtqueue::Fetched::kChain:
-      break;
-  }
-  host_.point(EnginePoint::kFetched);
+  if (const std::optional<Next> without = fetch_next(vq)) return *without;
   // Room for the header at least (VIRTIO 1.2, 5.1.6.3.1), and no readable part.
   if (chain_.readable_count != 0 || chain_.writable_bytes < net_header_len(vq.features)) {
     vq.report_error(host_);

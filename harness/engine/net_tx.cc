@@ -74,13 +74,9 @@ void Net::handle_tx() {
   host_.point(EnginePoint::kEnd);
 }
 
-Net::Next Net::submit_next(Virtqueue& vq, Backend& backend) {
-  // The seed's design holds every frame, so its bound is taken before a chain is fetched.
-  if (policy_ == PublicationPolicy::kArrival && backend.asynchronous() &&
-      unpublished() >= pending_limit(vq)) {
-    return Next::kStop;
-  }
-  if (vq.in_order() && pool_.full()) return Next::kStop;  // a chain used now may have to wait
+// The next chain into chain_, or how the handler goes on without one: an empty ring asks for kicks,
+// and is read again.
+std::optional<Net::Next> Net::fetch_next(Virtqueue& vq) {
   switch (vq.fetch(memory_, table_, host_, chain_)) {
     case Virtqueue::Fetched::kError:
       return Next::kStop;
@@ -92,8 +88,19 @@ Net::Next Net::submit_next(Virtqueue& vq, Backend& backend) {
       break;
   }
   host_.point(EnginePoint::kFetched);
+  return std::nullopt;
+}
+
+Net::Next Net::submit_next(Virtqueue& vq, Backend& backend) {
+  // The seed's design holds every frame, so its bound is taken before a chain is fetched.
+  if (policy_ == PublicationPolicy::kArrival && backend.asynchronous() &&
+      unpublished() >= pending_limit(vq)) {
+    return Next::kStop;
+  }
+  if (vq.in_order() && pool_.full()) return Next::kStop;  // a chain used now may have to wait
+  if (const std::optional<Next> without = fetch_next(vq)) return *without;
   const uint64_t len = chain_.readable_bytes;
-  const uint32_t header = (vq.features & kFeatureNetHdr) != 0 ? net_header_len(vq.features) : 0;
+  const uint32_t header = device_header(vq);
   // A transmit chain has no writable part (VIRTIO 1.2, 5.1.6.2) and more than the header. One that
   // breaks this is used with length 0: never sent, never lost.
   if (chain_.writable_bytes > 0 || len <= header || len > UINT32_MAX) {

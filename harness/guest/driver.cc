@@ -280,16 +280,6 @@ void Driver::store_frame(uint32_t header, uint32_t ordinal) {
     for (; i < shape_.segs.size() && shape_.segs[i].writable == writable; ++i) {
       run += uint64_t{count_of(shape_.segs[i])} * shape_.segs[i].len;
     }
-    if (!writable && done == 0 && run >= start_size) {
-      if (uint8_t* to = piece(gpa, run); to != nullptr) {
-        std::memset(to, 0, header);
-        write_frame_head(ordinal, std::span<uint8_t, kFrameHead>(to + header, kFrameHead));
-        std::memset(to + start_size, fill_of(ordinal), run - start_size);
-        done = run;
-        gpa += run;
-        continue;
-      }
-    }
     if (!writable) {
       const uint64_t first = done < start_size ? std::min(run, start_size - done) : 0;
       if (first != 0) put(gpa, frame_start(header, ordinal) + done, first);

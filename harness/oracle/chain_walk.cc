@@ -4,6 +4,7 @@
 // that does has broken a duty anyway. It ends at the first fault that leaves no sensible next step,
 // and past the length that no device follows.
 #include "oracle/model.h"
+#include "oracle/ranges.h"
 
 namespace va::oracle {
 namespace {
@@ -13,10 +14,6 @@ constexpr uint16_t kFlagNext = 1;
 constexpr uint16_t kFlagWrite = 2;
 constexpr uint16_t kFlagIndirect = 4;
 constexpr uint32_t kMaxCommonChain = 1024;  // what vhost takes (UIO_MAXIOV)
-
-bool ranges_meet(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len) {
-  return a_len != 0 && b_len != 0 && a < b + b_len && b < a + a_len;
-}
 
 }  // namespace
 

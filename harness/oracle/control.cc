@@ -4,6 +4,7 @@
 
 #include "base/hot.h"
 #include "oracle/model.h"
+#include "oracle/ranges.h"
 
 namespace va::oracle {
 namespace {
@@ -250,9 +251,8 @@ void Model::check_start(Queue queue, uint32_t index) {
 // end.
 void Model::note_feeding(const QueueModel& started) {
   const auto feeds = [](const QueueModel& from, const QueueModel& to) {
-    const uint64_t used_end = from.device_addr.used + 6 + uint64_t{8} * from.device_num;
-    const uint64_t avail_end = to.device_addr.avail + 6 + uint64_t{2} * to.device_num;
-    return from.device_addr.used < avail_end && to.device_addr.avail < used_end;
+    return ranges_meet(from.device_addr.used, 6 + uint64_t{8} * from.device_num,
+                       to.device_addr.avail, 6 + uint64_t{2} * to.device_num);
   };
   for (const Queue each : live_) {
     const QueueModel& other = queues_[each];

@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "base/hot.h"
 #include "oracle/model.h"
+#include "oracle/ranges.h"
 
 namespace va::oracle {
 namespace {
@@ -11,10 +12,6 @@ namespace {
 constexpr uint32_t kDescSize = 16;
 constexpr uint64_t kFlagIndirect = 4;
 constexpr uint64_t kNotStored = 0x10000;  // kExposed: avail idx was not stored
-
-bool ranges_meet(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len) {
-  return a_len != 0 && b_len != 0 && a < b + b_len && b < a + a_len;
-}
 
 }  // namespace
 

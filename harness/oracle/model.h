@@ -85,9 +85,7 @@ struct RingAddr {
   uint64_t desc = 0;
   uint64_t avail = 0;
   uint64_t used = 0;
-  bool operator==(const RingAddr& other) const {
-    return desc == other.desc && avail == other.avail && used == other.used;
-  }
+  friend bool operator==(const RingAddr&, const RingAddr&) = default;
 };
 
 struct QueueModel {

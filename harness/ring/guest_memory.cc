@@ -24,12 +24,6 @@ const Region* MemTable::find(uint64_t first, uint64_t last) const {
 }
 
 int MemTable::translate(uint64_t gpa, uint32_t len, std::span<Segment> out) const {
-  if (len == 0) return 0;
-  if (out.empty()) return -ENOBUFS;
-  if (const std::optional<uint64_t> user = flat(gpa, len)) {
-    out[0] = {*user, len};
-    return 1;
-  }
   size_t n = 0;
   while (len > 0) {
     if (n == out.size()) return -ENOBUFS;

@@ -3,14 +3,11 @@
 #include <algorithm>
 
 #include "base/hot.h"
+#include "oracle/ranges.h"
 #include "oracle/rules/buffers.h"
 
 namespace va::oracle {
 namespace {
-
-bool ranges_meet(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len) {
-  return a_len != 0 && b_len != 0 && a < b + b_len && b < a + a_len;
-}
 
 struct Place {
   Rule rule = Rule::kUsd09;
