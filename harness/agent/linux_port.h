@@ -42,7 +42,6 @@ class LinuxPort : public Port {
   void reset(Trace& trace, PointSink* sink) override;
   std::span<const uint8_t> arena() const override { return arena_; }
   std::span<uint8_t> store(uint32_t offset, uint32_t len) override;
-  void set_op(uint32_t op) override { op_ = op; }
   void execute(const Op& op) override;
   uint64_t acked_features() const override { return acked_features_; }
   void finish() override;
@@ -122,7 +121,6 @@ class LinuxPort : public Port {
   Observer observer_;
   ControlThread control_;
   Trace* trace_ = nullptr;
-  uint32_t op_ = 0;
   std::string problem_;
   bool blind_ = false;
   bool full_ = false;  // more is held than there is room for: nothing more is executed

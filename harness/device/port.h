@@ -44,7 +44,7 @@ class Port {
   virtual std::span<uint8_t> store(uint32_t offset, uint32_t len) = 0;
 
   // Which operation the next events belong to.
-  virtual void set_op(uint32_t op) = 0;
+  void set_op(uint32_t op) { op_ = op; }
 
   // Executes a control, backend or scheduling operation other than repeat, end and at; adds its
   // events. For kVring and for the default set-up the driver has written the ring's memory already.
@@ -56,6 +56,9 @@ class Port {
   // The epilogue: completes what is held, waits for pending control calls, settles, closes; adds
   // the last events (kAllocated where it is seen).
   virtual void finish() = 0;
+
+ protected:
+  uint32_t op_ = 0;
 };
 
 }  // namespace va

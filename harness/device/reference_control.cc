@@ -2,6 +2,7 @@
 // behind one that waits. All of a Program's calls come from one thread, so they are made in order.
 #include <cerrno>
 
+#include "base/hot.h"
 #include "device/reference_port.h"
 #include "engine/features.h"
 #include "prog/layout.h"
@@ -108,7 +109,8 @@ ReferencePort::CallResult ReferencePort::call_ring(const Op& op, Caller caller) 
   switch (op.code) {
     case Opcode::kSetVringNum:
       done.result = net_.set_vring_num(caller, index, static_cast<uint32_t>(op.arg[0]));
-      if (done.result == 0) places_[index].num = static_cast<uint32_t>(op.arg[0]);
+      if (done.result == 0)
+        places_[index].size = RingPlace::used_size(static_cast<uint32_t>(op.arg[0]));
       break;
     case Opcode::kSetVringBase:
       done.result = net_.set_vring_base(caller, index, static_cast<uint32_t>(op.arg[0]));
@@ -139,13 +141,14 @@ ReferencePort::CallResult ReferencePort::call_ring(const Op& op, Caller caller) 
   return done;
 }
 
-ReferencePort::CallResult ReferencePort::get_base(uint32_t index, Caller caller) {
+VA_COLD ReferencePort::CallResult ReferencePort::get_base(uint32_t index, Caller caller) {
   uint32_t base = 0;
   const int result = net_.get_vring_base(caller, index, base);
   return {result, base};
 }
 
-ReferencePort::CallResult ReferencePort::set_addr(const Op& op, uint32_t index, Caller caller) {
+VA_COLD ReferencePort::CallResult ReferencePort::set_addr(const Op& op, uint32_t index,
+                                                          Caller caller) {
   const VringAddr addr{op.arg[0], op.arg[1], op.arg[2], op.arg[3],
                        static_cast<uint32_t>(op.arg[4])};
   const int result = net_.set_vring_addr(caller, index, addr);

@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "base/check.h"
+#include "base/hot.h"
 #include "prog/frame.h"
 #include "prog/layout.h"
 
@@ -74,7 +75,7 @@ void ReferencePort::reset(Trace& trace, PointSink* sink) {
 }
 
 void ReferencePort::execute(const Op& op) {
-  if (op_info(op.code).is_control) {
+  if (is_control(op.code)) {
     control(op);
   } else {
     switch (op.code) {
@@ -121,7 +122,7 @@ void ReferencePort::execute(const Op& op) {
         break;
     }
   }
-  if (!in_worker_) rest();
+  if (!in_worker_ && !at_rest()) rest();
 }
 
 // There are peers behind the rings of the first pair; what names another queue cannot be executed.
@@ -233,13 +234,17 @@ bool ReferencePort::step_calls() {
     progress = true;
   }
   while (queued_count_ > 0 && !net_.pending()) {
-    const Op next = queued_[0];
-    --queued_count_;
-    for (uint32_t i = 0; i < queued_count_; ++i) queued_[i] = queued_[i + 1];
-    start_call(next);
+    start_queued();
     progress = true;
   }
   return progress;
+}
+
+VA_COLD void ReferencePort::start_queued() {
+  const Op next = queued_[0];
+  --queued_count_;
+  for (uint32_t i = 0; i < queued_count_; ++i) queued_[i] = queued_[i + 1];
+  start_call(next);
 }
 
 void ReferencePort::settle() {
@@ -311,37 +316,37 @@ void ReferencePort::unsupported(UnsupportedReason reason) {
 // ---- observations ---------------------------------------------------------------------------
 
 // Rings may lie on each other: then the store is that of one which runs.
-void ReferencePort::on_store(uint64_t user, uint32_t len) {
-  for (const bool running : {true, false}) {
-    for (uint32_t index = 0; index < places_.size(); ++index) {
-      if ((net_.backend(index) != nullptr) == running && tell_used(index, user, len)) return;
-    }
-  }
+void ReferencePort::on_store(uint64_t user, uint32_t len, uint64_t value) {
+  const RingPlace& rx = places_[kRxIndex];
+  const RingPlace& tx = places_[kTxIndex];
+  const uint64_t rx_at = user - rx.used;
+  const uint64_t tx_at = user - tx.used;
+  const uint64_t rx_size = rx.size;
+  const uint64_t tx_size = tx.size;
+  const bool in_rx = rx_at < rx_size;
+  const bool in_tx = tx_at < tx_size;
+  const bool rx_first =
+      in_rx && in_tx && (net_.backend(kRxIndex) != nullptr || net_.backend(kTxIndex) == nullptr);
+  if (rx_first && tell_used(kRx, rx_at, len, value, rx_size)) return;
+  if (in_tx && tell_used(kTx, tx_at, len, value, tx_size)) return;
+  if (in_rx && !rx_first && tell_used(kRx, rx_at, len, value, rx_size)) return;
   add(EventKind::kWrite, kTx, arena_gpa(static_cast<uint32_t>(user - kArenaUser)), len);
 }
 
-// Whether the store was one of a whole field in the used ring of `index`.
-bool ReferencePort::tell_used(uint32_t index, uint64_t user, uint32_t len) {
-  const RingPlace& place = places_[index];
-  const uint64_t at = user - place.used;
-  if (user < place.used || at >= 6 + uint64_t{8} * place.num) return false;
-  const Queue queue = queue_of(index);
-  uint16_t word = 0;
-  UsedElem elem;
-  if (at >= 4 && len == sizeof elem && (at - 4) % 8 == 0 && memory_.load(user, elem)) {
-    add(EventKind::kUsed, queue, (at - 4) / 8, elem.id, elem.len);
+// Whether the store, `at` bytes into a used ring of `size`, was one of a whole field of it.
+bool ReferencePort::tell_used(Queue queue, uint64_t at, uint32_t len, uint64_t value,
+                              uint64_t size) {
+  if (len == sizeof(UsedElem) && at % 8 == 4) {
+    add(EventKind::kUsed, queue, at / 8, value & 0xffffffff, value >> 32);
     return true;
   }
-  if (len != sizeof word || !memory_.load(user, word)) return false;
-  if (at == 0) {
-    add(EventKind::kUsedFlags, queue, word);
-  } else if (at == 2) {
-    add(EventKind::kUsedIdx, queue, word);
-  } else if (at == 4 + uint64_t{8} * place.num) {
-    add(EventKind::kAvailEvent, queue, word);
-  } else {
-    return false;
-  }
+  if (len != sizeof(uint16_t)) return false;
+  EventKind kind = EventKind::kNone;
+  if (at == Vring::kUsedFlagsAt) kind = EventKind::kUsedFlags;
+  if (at == Vring::kUsedIdxAt) kind = EventKind::kUsedIdx;
+  if (at == size - sizeof(uint16_t)) kind = EventKind::kAvailEvent;
+  if (kind == EventKind::kNone) return false;
+  add(kind, queue, value);
   return true;
 }
 

@@ -34,7 +34,6 @@ class ReferencePort : public Port,
   std::span<uint8_t> store(uint32_t offset, uint32_t len) override {
     return memory_.guest_store(offset, len);
   }
-  void set_op(uint32_t op) override { op_ = op; }
   void execute(const Op& op) override;
   uint64_t acked_features() const override { return net_.acked_features(); }
   void finish() override;
@@ -52,11 +51,13 @@ class ReferencePort : public Port,
   // Where ring `index` of the engine lies, for sorting stores; as after opening, until it is told.
   struct RingPlace {
     uint64_t used = 0;
-    uint32_t num = 1;
+    uint64_t size = used_size(1);  // with avail_event
+
+    static constexpr uint64_t used_size(uint32_t num) { return 6 + uint64_t{8} * num; }
   };
 
-  void on_store(uint64_t user, uint32_t len) override;
-  bool tell_used(uint32_t index, uint64_t user, uint32_t len);
+  void on_store(uint64_t user, uint32_t len, uint64_t value) override;
+  bool tell_used(Queue queue, uint64_t at, uint32_t len, uint64_t value, uint64_t size);
   void on_call(uint32_t index, uint32_t fd) override;
   void on_error(uint32_t index, uint32_t fd) override;
   bool on_dirty(uint64_t base, uint64_t page) override;
@@ -92,8 +93,10 @@ class ReferencePort : public Port,
   bool complete_one();
   uint32_t held() const;
   void run_worker_once();
+  bool at_rest() const { return !net_.runnable() && !net_.pending() && queued_count_ == 0; }
   void rest();
   bool step_calls();
+  void start_queued();
   void settle();
   void unsupported(UnsupportedReason reason);
   void add(EventKind kind, Queue queue, uint64_t a = 0, uint64_t b = 0, uint64_t c = 0) {
@@ -114,7 +117,6 @@ class ReferencePort : public Port,
 
   Trace* trace_ = nullptr;
   PointSink* sink_ = nullptr;
-  uint32_t op_ = 0;
   bool open_ = false;
   bool hold_ = false;  // `worker hold`
   bool in_worker_ = false;

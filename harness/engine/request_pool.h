@@ -17,7 +17,8 @@ namespace va {
 
 enum class RequestState : uint8_t { kInFlight, kDone, kFailed };
 
-struct Request {
+// As large as what a sanitizer can poison by itself.
+struct alignas(8) Request {
   uint16_t head = 0;
   RequestState state = RequestState::kInFlight;
   uint8_t link = 0;  // which of the queue's backend links it was submitted on

@@ -29,22 +29,6 @@ constexpr std::array kReceiveSegs = {Seg{true, 0, 1526}};
 
 }  // namespace
 
-bool Driver::executes(Opcode code) {
-  switch (code) {
-    case Opcode::kAvail:
-    case Opcode::kDesc:
-    case Opcode::kAvailEntry:
-    case Opcode::kAvailIdx:
-    case Opcode::kAvailFlags:
-    case Opcode::kUsedEvent:
-    case Opcode::kStore:
-    case Opcode::kScribble:
-      return true;
-    default:
-      return false;
-  }
-}
-
 void Driver::reset(Trace& trace) {
   trace_ = &trace;
   arena_ = port_.arena();
@@ -59,7 +43,6 @@ Driver::QueueState& Driver::state(Queue queue) {
   if ((live_ >> number & 1) == 0) {
     live_ |= static_cast<uint8_t>(1u << number);
     q.ordinals = 0;
-    q.requests.clear();
     start_view(q, number, kDefaultNum, 0);
   }
   return q;
@@ -262,9 +245,7 @@ void Driver::store_descriptor(Queue queue, uint64_t gpa, uint64_t buf, uint32_t 
   uint8_t* to = piece(gpa, kDescSize);  // aligned, so in one piece or outside of the arena
   if (to == nullptr) return;
   store_le(to, buf);
-  store_le(to + 8, len);
-  store_le(to + 12, flags);
-  store_le(to + 14, next);
+  store_le(to + 8, len | uint64_t{flags} << 32 | uint64_t{next} << 48);
   event(EventKind::kDescStored, queue, gpa, buf, len, flags | uint64_t{next} << 16);
 }
 

@@ -35,7 +35,9 @@ constexpr uint32_t count_of(const Seg& seg) {
 class Driver {
  public:
   // Whether `code` is an operation of the driver's; all others are the port's.
-  static bool executes(Opcode code);
+  static constexpr bool executes(Opcode code) {
+    return code == Opcode::kAvail || (code >= Opcode::kDesc && code <= Opcode::kScribble);
+  }
 
   // `port` must outlive the driver.
   explicit Driver(Port& port) : port_(port) {}
@@ -93,7 +95,7 @@ class Driver {
     std::vector<uint64_t> free;     // bit set: descriptor is free
     std::vector<uint16_t> next;     // of a taken descriptor: the next of its chain
     std::vector<Chain> chains;      // by head
-    std::vector<Request> requests;  // by ordinal modulo 2^16
+    std::vector<Request> requests;  // by ordinal modulo 2^16; generations tell old ones
   };
 
   // The bytes of one chain.

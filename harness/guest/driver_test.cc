@@ -22,7 +22,6 @@ class Memory : public Port {
     EXPECT_LE(uint64_t{offset} + len, bytes_.size());
     return std::span(bytes_).subspan(offset, len);
   }
-  void set_op(uint32_t) override {}
   void execute(const Op&) override {}
   uint64_t acked_features() const override { return features; }
   void finish() override {}

@@ -18,7 +18,6 @@ class Memory : public Port {
   std::span<uint8_t> store(uint32_t offset, uint32_t len) override {
     return std::span(bytes_).subspan(offset, len);
   }
-  void set_op(uint32_t) override {}
   void execute(const Op&) override {}
   uint64_t acked_features() const override { return features; }
   void finish() override {}

@@ -1,8 +1,10 @@
 #include "prog/decode.h"
 
+#include <cstddef>
 #include <cstring>
 
 #include "base/bytes.h"
+#include "base/hot.h"
 #include "prog/validate.h"
 #include "prog/wire.h"
 
@@ -35,17 +37,21 @@ size_t decode_segs(const uint8_t* at, Op& op) {
 // Reads one record; kReadable bytes can be read at `at`. Returns the record's length.
 size_t decode_op(const uint8_t* at, const WireTable& table, Op& op) {
   const WireRecord& record = table[at[0]];
-  op.code = record.code;
-  op.queue = at[1] & record.queue_mask;
-  op.as_other = (at[1] & record.other_mask) != 0;
-  uint64_t* arg = op.arg.data();
-  for (const WireOperand& operand : std::span(record.arg).first(record.args)) {
-    const uint64_t value = load_le<uint64_t>(at + operand.offset) & operand.mask;
-    *arg++ = operand.modulo == 0 ? value : value % operand.modulo;
-  }
-  for (uint64_t* end = op.arg.data() + kMaxArgs; arg != end; ++arg) *arg = 0;
+  const WireHead head = load_word<WireHead>(record);
+  const uint8_t who = at[1];
   if (op.nseg != 0) clear_segs(op);
-  return record.has_segs ? record.size + decode_segs(at + record.size, op) : record.size;
+  // The four members in front, in one go: no segments so far.
+  static_assert(offsetof(Op, queue) == 1 && offsetof(Op, as_other) == 2 && offsetof(Op, nseg) == 3);
+  const uint32_t queue = who & head.queue_mask;
+  const uint32_t as_other = (who & head.other_mask) != 0 ? 1 : 0;
+  store_word(op, static_cast<uint32_t>(head.code) | queue << 8 | as_other << 16);
+  for (size_t i = 0; i < head.args; ++i) {
+    const WireOperand operand = load_word(record.arg[i]);
+    const uint64_t value = load_le<uint64_t>(at + operand.offset) & operand.mask();
+    op.arg[i] = operand.modulo == 0 ? value : value % operand.modulo;
+  }
+  for (size_t i = head.args; i < kMaxArgs; ++i) op.arg[i] = 0;
+  return head.has_segs != 0 ? head.size + decode_segs(at + head.size, op) : head.size;
 }
 
 }  // namespace

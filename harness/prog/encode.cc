@@ -14,14 +14,14 @@ size_t segs_of(const Op& op) {
 
 void encode_op(const Op& op, const WireRecord& record, uint8_t* at) {
   at[0] = static_cast<uint8_t>(op.code);
-  if (record.has_byte) {
+  if (record.has_byte != 0) {
     at[1] = static_cast<uint8_t>((op.queue & record.queue_mask) |
                                  (op.as_other ? record.other_mask : 0));
   }
   // In order, eight bytes each: the next operand, or the cut at the record's end, takes back what
   // was written too much.
   for (size_t i = 0; i < record.args; ++i) store_le(at + record.arg[i].offset, op.arg[i]);
-  if (!record.has_segs) return;
+  if (record.has_segs == 0) return;
   uint8_t* seg_at = at + record.size;
   *seg_at++ = static_cast<uint8_t>(segs_of(op));
   for (size_t i = 0; i < segs_of(op); ++i, seg_at += kSegBytes) {
@@ -33,7 +33,7 @@ void encode_op(const Op& op, const WireRecord& record, uint8_t* at) {
 
 size_t size_of(const Op& op, const WireTable& table) {
   const WireRecord& record = table[static_cast<uint8_t>(op.code)];
-  return record.has_segs ? record.size + 1 + segs_of(op) * kSegBytes : record.size;
+  return record.has_segs != 0 ? record.size + 1 + segs_of(op) * kSegBytes : record.size;
 }
 
 }  // namespace

@@ -274,6 +274,14 @@ constexpr std::array kOps = {
            "watches the used ring from a thread of its own"},
 };
 
+constexpr bool agrees_on_control() {
+  for (const OpInfo& info : kOps) {
+    if (info.is_control != is_control(info.code)) return false;
+  }
+  return true;
+}
+static_assert(agrees_on_control());
+
 constexpr std::array<uint8_t, 256> make_index() {
   std::array<uint8_t, 256> index{};
   for (size_t i = 0; i < kOps.size(); ++i) {

@@ -70,6 +70,13 @@ const OpInfo& op_info(Opcode code);
 // nullptr if there is no such operation.
 const OpInfo* find_op(std::string_view name);
 
+// op_info(code).is_control, without the table: runners ask it of each operation. Held to the table
+// when it is compiled.
+constexpr bool is_control(Opcode code) {
+  return code >= Opcode::kVring && code <= Opcode::kRelease && code != Opcode::kBare &&
+         code != Opcode::kRegion;
+}
+
 // ---- values of enumerated operands, in the order of their names in the table -------------------
 
 // kBackend arg[0]. `async`: the peer keeps requests until the Program completes them. `sync`: every

@@ -15,7 +15,7 @@ std::string operand_problem(const Op& op, const OpInfo& info) {
     const WireOperand& wire = record.arg[i];
     if (i >= record.args) {
       if (value != 0) return "operand " + std::to_string(i) + " is not 0, and it has none";
-    } else if ((value & ~wire.mask) != 0 || (wire.modulo != 0 && value >= wire.modulo)) {
+    } else if ((value & ~wire.mask()) != 0 || (wire.modulo != 0 && value >= wire.modulo)) {
       const std::string name(info.operands[i].name);
       return (name.empty() ? "operand " + std::to_string(i) : name + "=") +
              " is out of range: " + std::to_string(value);

@@ -178,7 +178,7 @@ uint64_t interesting_value(const OpInfo& info, size_t index, const Surroundings&
   } else {
     value = number_value(info, index, near, random);
   }
-  value &= wire.mask;
+  value &= wire.mask();
   return wire.modulo == 0 ? value : value % wire.modulo;
 }
 

@@ -27,11 +27,9 @@ WireOperand make_operand(const Operand& operand, uint8_t offset) {
   WireOperand wire;
   wire.offset = offset;
   wire.size = size_of(operand.kind);
-  wire.mask = ~uint64_t{0} >> (64 - 8 * wire.size);
-  if (operand.kind == OperandKind::kEnum) wire.modulo = operand.names.size();
-  if (operand.kind == OperandKind::kFeatures) {
-    wire.mask = (uint64_t{1} << operand.names.size()) - 1;
-  }
+  const auto names = static_cast<uint8_t>(operand.names.size());
+  wire.bits = operand.kind == OperandKind::kFeatures ? names : static_cast<uint8_t>(8 * wire.size);
+  if (operand.kind == OperandKind::kEnum) wire.modulo = names;
   if (operand.limit != 0) wire.modulo = operand.limit;
   return wire;
 }
@@ -39,11 +37,11 @@ WireOperand make_operand(const Operand& operand, uint8_t offset) {
 WireRecord make_record(const OpInfo& info) {
   WireRecord record;
   record.code = info.code;
-  record.has_byte = info.has_queue || info.is_control;
+  record.has_byte = info.has_queue || info.is_control ? 1 : 0;
   record.queue_mask = info.has_queue ? kQueueBits : uint8_t{0};
   record.other_mask = info.is_control ? kOtherBit : uint8_t{0};
-  record.has_segs = info.has_segs;
-  if (record.has_byte) ++record.size;
+  record.has_segs = info.has_segs ? 1 : 0;
+  record.size = static_cast<uint8_t>(record.size + record.has_byte);
   for (const Operand& operand : info.operands) {
     record.arg[record.args] = make_operand(operand, record.size);
     record.size = static_cast<uint8_t>(record.size + record.arg[record.args].size);

@@ -11,21 +11,31 @@
 
 namespace va {
 
-struct WireOperand {
-  uint8_t offset = 0;   // from the opcode byte
-  uint8_t size = 0;     // 1, 2, 4 or 8 bytes
-  uint64_t mask = 0;    // the bits that the record holds
-  uint64_t modulo = 0;  // applied after the mask; 0: none
-};
+// Both are eight bytes, which decode() reads in one go.
+struct alignas(8) WireOperand {
+  uint8_t offset = 0;  // from the opcode byte
+  uint8_t size = 0;    // 1, 2, 4 or 8 bytes
+  uint8_t bits = 0;    // that the record holds, 1 to 64
+  uint8_t unused = 0;
+  uint32_t modulo = 0;  // applied to these; 0: none
 
-struct WireRecord {
+  uint64_t mask() const { return ~uint64_t{0} >> (64 - bits); }
+};
+static_assert(sizeof(WireOperand) == 8);
+
+struct alignas(8) WireHead {
   Opcode code = Opcode::kNop;
   uint8_t size = 1;  // without segments
   uint8_t args = 0;
-  bool has_byte = false;   // a byte with queue and as_other stands behind the opcode
+  uint8_t has_byte = 0;    // 1: a byte with queue and as_other stands behind the opcode
   uint8_t queue_mask = 0;  // kQueueBits if the operation has a queue
   uint8_t other_mask = 0;  // kOtherBit if it is a control call
-  bool has_segs = false;   // a count byte and segments stand at the end
+  uint8_t has_segs = 0;    // 1: a count byte and segments stand at the end
+  uint8_t unused = 0;
+};
+static_assert(sizeof(WireHead) == 8);
+
+struct WireRecord : WireHead {
   std::array<WireOperand, kMaxArgs> arg{};
 };
 

@@ -10,20 +10,29 @@ namespace {
 
 constexpr uint32_t kMaxTableEntries = 65536;
 
-int add_buffer(const MemTable& table, Descriptor desc, DescChain& out) {
+// What a chain has so far, in registers until it is complete.
+struct Tally {
+  uint32_t count = 0;
+  uint32_t readable_count = 0;
+  uint32_t range_count = 0;
+  uint64_t readable_bytes = 0;
+  uint64_t writable_bytes = 0;
+};
+
+VA_INLINE int add_buffer(const MemTable& table, Descriptor desc, DescChain& out, Tally& sum) {
   const bool writable = (desc.flags & kDescWrite) != 0;
   // VIRTIO 1.2, 2.7.4.2: device-writable parts come after all device-readable ones.
-  if (!writable && out.count > out.readable_count) return -EINVAL;
-  const std::span<Segment> room = std::span(out.segments).subspan(out.count);
+  if (!writable && sum.count > sum.readable_count) return -EINVAL;
+  const std::span<Segment> room = std::span(out.segments).subspan(sum.count);
   const int n = table.translate(desc.addr, desc.len, room);
   if (n < 0) return n;
-  out.count += static_cast<uint32_t>(n);
+  sum.count += static_cast<uint32_t>(n);
   if (writable) {
-    out.writable_bytes += desc.len;
-    if (n > 0) out.ranges[out.range_count++] = {desc.addr, desc.len};
+    sum.writable_bytes += desc.len;
+    if (n > 0) out.ranges[sum.range_count++] = {desc.addr, desc.len};
   } else {
-    out.readable_count = out.count;
-    out.readable_bytes += desc.len;
+    sum.readable_count = sum.count;
+    sum.readable_bytes += desc.len;
   }
   return 0;
 }
@@ -44,26 +53,29 @@ VA_COLD int load_split_entry(const GuestMemory& memory, const MemTable& table, u
   return 0;
 }
 
-// Into out.scratch.
-int load_entry(const GuestMemory& memory, const MemTable& table, uint64_t gpa, DescChain& out) {
-  const std::optional<uint64_t> user = table.flat(gpa, sizeof(Descriptor));
-  if (!user) return load_split_entry(memory, table, gpa, out.scratch);
-  return load_descriptor(memory, *user, out.scratch) ? 0 : -EFAULT;
+VA_INLINE int load_entry(const GuestMemory& memory, const MemTable& table, uint64_t gpa,
+                         DescChain& out, Descriptor& desc) {
+  if (const std::optional<uint64_t> user = table.flat(gpa, sizeof(Descriptor))) {
+    return load_descriptor(memory, *user, desc) ? 0 : -EFAULT;
+  }
+  const int loaded = load_split_entry(memory, table, gpa, out.scratch);
+  desc = out.scratch;
+  return loaded;
 }
 
-int walk_table(const GuestMemory& memory, const MemTable& table, uint64_t addr, uint32_t len,
-               DescChain& out) {
+VA_INLINE int walk_table(const GuestMemory& memory, const MemTable& table, uint64_t addr,
+                         uint32_t len, DescChain& out, Tally& sum) {
   if (len == 0 || len % sizeof(Descriptor) != 0) return -EINVAL;
   const uint32_t entries = len / static_cast<uint32_t>(sizeof(Descriptor));
   if (entries > kMaxTableEntries) return -E2BIG;
   uint32_t index = 0;
   for (uint32_t found = 0; found < entries; ++found) {
     if (index >= entries) return -EINVAL;
-    const int loaded = load_entry(memory, table, addr + uint64_t{16} * index, out);
+    Descriptor desc;
+    const int loaded = load_entry(memory, table, addr + uint64_t{16} * index, out, desc);
     if (loaded < 0) return loaded;
-    const Descriptor desc = out.scratch;
     if ((desc.flags & kDescIndirect) != 0) return -EINVAL;
-    const int r = add_buffer(table, desc, out);
+    const int r = add_buffer(table, desc, out, sum);
     if (r < 0) return r;
     if ((desc.flags & kDescNext) == 0) return 0;
     index = desc.next;
@@ -75,25 +87,33 @@ int walk_table(const GuestMemory& memory, const MemTable& table, uint64_t addr, 
 
 int walk_chain(const Vring& ring, const GuestMemory& memory, const MemTable& table, uint16_t head,
                DescChain& out) {
-  out.head = head;
-  out.count = 0;
-  out.readable_count = 0;
-  out.readable_bytes = 0;
-  out.writable_bytes = 0;
-  out.range_count = 0;
+  Tally sum;
+  int result = -EINVAL;  // longer than the table: a loop
   uint32_t index = head;
-  for (uint32_t found = 0; found < ring.num; ++found) {
-    if (index >= ring.num) return -EINVAL;
-    if (!ring.load_desc(memory, index, out.scratch)) return -EFAULT;
-    const Descriptor desc = out.scratch;
+  const uint32_t num = ring.num;
+  for (uint32_t found = 0; found < num; ++found) {
+    if (index >= num) break;
+    Descriptor desc;
+    if (!ring.load_desc(memory, index, desc)) {
+      result = -EFAULT;
+      break;
+    }
     const int r = (desc.flags & kDescIndirect) != 0
-                      ? walk_table(memory, table, desc.addr, desc.len, out)
-                      : add_buffer(table, desc, out);
-    if (r < 0) return r;
-    if ((desc.flags & kDescNext) == 0) return 0;
+                      ? walk_table(memory, table, desc.addr, desc.len, out, sum)
+                      : add_buffer(table, desc, out, sum);
+    if (r < 0 || (desc.flags & kDescNext) == 0) {
+      result = r;
+      break;
+    }
     index = desc.next;
   }
-  return -EINVAL;  // longer than the table: a loop
+  out.head = head;
+  out.count = sum.count;
+  out.readable_count = sum.readable_count;
+  out.readable_bytes = sum.readable_bytes;
+  out.writable_bytes = sum.writable_bytes;
+  out.range_count = sum.range_count;
+  return result;
 }
 
 }  // namespace va

@@ -32,7 +32,7 @@ struct DescChain {
   uint32_t readable_count = 0;  // of these the first are device-readable, the others writable
   uint64_t readable_bytes = 0;
   uint64_t writable_bytes = 0;
-  Descriptor scratch;  // the walk's own: the descriptor read last
+  Descriptor scratch;  // the walk's own: a descriptor that lies across regions
   std::array<Segment, kMaxSegments> segments;
   // The writable part again, by guest address and in chain order: what the dirty log needs to know,
   // captured here because nothing is read twice. Empty descriptors are left out.

@@ -11,16 +11,17 @@ namespace va {
 void MemTable::add(const Region& region) {
   VA_CHECK(count_ < kMaxEntries);
   VA_CHECK(region.size > 0 && region.last() >= region.gpa);
-  regions_[count_++] = region;
+  uint32_t at = count_++;
+  for (; at > 0 && regions_[at - 1].gpa > region.gpa; --at) regions_[at] = regions_[at - 1];
+  regions_[at] = region;
 }
 
 const Region* MemTable::find(uint64_t first, uint64_t last) const {
-  const Region* lowest = nullptr;
   for (const Region& region : regions()) {
-    if (region.gpa > last || region.last() < first) continue;
-    if (lowest == nullptr || region.gpa < lowest->gpa) lowest = &region;
+    if (region.gpa > last) break;
+    if (region.last() >= first) return &region;
   }
-  return lowest;
+  return nullptr;
 }
 
 int MemTable::translate(uint64_t gpa, uint32_t len, std::span<Segment> out) const {
@@ -91,7 +92,7 @@ bool GuestMemory::store(uint64_t user, std::span<const uint8_t> bytes) {
   if (len == 0) return true;
   touch(offset, len);
   std::memcpy(arena_ + offset, bytes.data(), len);
-  if (observer_ != nullptr) observer_->on_store(user, len);
+  if (observer_ != nullptr) observer_->on_store(user, len, 0);
   return true;
 }
 

@@ -16,11 +16,12 @@
 
 namespace va {
 
-// Told of each store that the device makes, after it was made. `user` is the address, `len` > 0.
+// Told of each store that the device makes, after it was made. `user` is the address, `len` > 0;
+// `value` is what was stored, little-endian, where that is a field of a ring, else 0.
 class StoreObserver {
  public:
   virtual ~StoreObserver() = default;
-  virtual void on_store(uint64_t user, uint32_t len) = 0;
+  virtual void on_store(uint64_t user, uint32_t len, uint64_t value) = 0;
 };
 
 // `len` bytes at a user address. A GPA range translates into one or more.
@@ -61,7 +62,7 @@ class MemTable {
   const Region* find(uint64_t first, uint64_t last) const;
 
   uint32_t count_ = 0;
-  std::array<Region, kMaxEntries> regions_;
+  std::array<Region, kMaxEntries> regions_;  // by GPA; of equal ones the first added comes first
 };
 
 class GuestMemory {
@@ -90,15 +91,20 @@ class GuestMemory {
     return true;
   }
   [[nodiscard]] bool load(uint64_t user, std::span<uint8_t> bytes) const;
+  // A field of a ring.
   template <typename T>
   [[nodiscard]] bool store(uint64_t user, T value) {
+    static_assert(sizeof(T) <= sizeof(uint64_t));
     if (!mapped(user, sizeof(T))) return false;
     const uint32_t offset = static_cast<uint32_t>(user - user_base_);
     touch(offset, sizeof(T));
     std::memcpy(arena_ + offset, &value, sizeof(T));
-    if (observer_ != nullptr) observer_->on_store(user, sizeof(T));
+    uint64_t word = 0;
+    std::memcpy(&word, &value, sizeof(T));
+    if (observer_ != nullptr) observer_->on_store(user, sizeof(T), word);
     return true;
   }
+  // Bytes of a buffer.
   [[nodiscard]] bool store(uint64_t user, std::span<const uint8_t> bytes);
 
   // Stores `bytes` into the memory that `segments` name one after the other, from its byte `offset`
@@ -135,6 +141,10 @@ class GuestMemory {
   void touch(uint32_t offset, uint32_t len) {
     const uint32_t first = offset / kGranule;
     const uint32_t last = (offset + len - 1) / kGranule;
+    if (first == last) {
+      touched_[first / 64] |= uint64_t{1} << first % 64;
+      return;
+    }
     for (uint32_t word = first / 64; word <= last / 64; ++word) {
       const uint32_t from = word == first / 64 ? first % 64 : 0;
       const uint32_t to = word == last / 64 ? last % 64 : 63;

@@ -29,7 +29,7 @@ class Guest : public ::testing::Test, private StoreObserver {
   std::vector<std::pair<uint64_t, uint32_t>> stores_;
 
  private:
-  void on_store(uint64_t user, uint32_t len) override { stores_.emplace_back(user, len); }
+  void on_store(uint64_t user, uint32_t len, uint64_t) override { stores_.emplace_back(user, len); }
 };
 
 TEST_F(Guest, FirstAndLastByteAreMemory) {

@@ -15,7 +15,9 @@
 #include "runner/local.h"
 
 #include <array>
+#include <span>
 
+#include "base/hot.h"
 #include "guest/driver.h"
 #include "prog/ops.h"
 
@@ -39,7 +41,7 @@ bool is_part_of_set_up(Opcode code) {
     case Opcode::kResetOwner:
       return false;
     default:
-      return op_info(code).is_control;
+      return is_control(code);
   }
 }
 
@@ -93,7 +95,7 @@ class LocalRunner::Impl : public PointSink {
 
   void walk();
   void dispatch(uint32_t index);
-  void execute(uint32_t index);
+  void execute(uint32_t index, const Op& op);
   void execute_deferred(uint32_t index);
   void begin_repeat(uint32_t index);
   void end_repeat();
@@ -107,11 +109,9 @@ class LocalRunner::Impl : public PointSink {
   void supply_vring(Queue queue, uint32_t index);
   void supply_backend(Queue queue);
 
-  const std::vector<Op>& ops() const { return program_->ops; }
-
   Port& port_;
   Driver driver_;
-  const Program* program_ = nullptr;
+  std::span<const Op> ops_;  // of the Program
   Trace* trace_ = nullptr;
   uint32_t budget_ = 0;
   uint32_t executed_ = 0;
@@ -139,7 +139,7 @@ class LocalRunner::Impl : public PointSink {
 };
 
 void LocalRunner::Impl::run(const Program& program, uint32_t budget, Trace& trace) {
-  program_ = &program;
+  ops_ = program.ops;
   trace_ = &trace;
   budget_ = budget;
   executed_ = pc_ = current_ = 0;
@@ -159,10 +159,10 @@ void LocalRunner::Impl::run(const Program& program, uint32_t budget, Trace& trac
 
 void LocalRunner::Impl::walk() {
   for (;;) {
-    if (pc_ == ops().size()) {
+    if (pc_ == ops_.size()) {
       if (!repeating_) return;
       end_repeat();  // a repeat without `end` goes to the end of the Program
-      if (pc_ == ops().size()) return;
+      if (pc_ == ops_.size()) return;
     }
     if (executed_ == budget_) {
       trace_->add(pc_, EventKind::kBudget);
@@ -173,7 +173,7 @@ void LocalRunner::Impl::walk() {
 }
 
 void LocalRunner::Impl::dispatch(uint32_t index) {
-  const Op& op = ops()[index];
+  const Op& op = ops_[index];
   ++executed_;
   current_ = index;
   port_.set_op(index);
@@ -184,7 +184,7 @@ void LocalRunner::Impl::dispatch(uint32_t index) {
       supply_set_up(index);
     }
   }
-  if (!rx_set_up_done_) note_receive(index);
+  if (!rx_set_up_done_ && (op.queue == kRx || op.code == Opcode::kAt)) note_receive(index);
   switch (op.code) {
     case Opcode::kRepeat:
       begin_repeat(index);
@@ -199,17 +199,16 @@ void LocalRunner::Impl::dispatch(uint32_t index) {
       break;
     case Opcode::kSettle:
       flush_deferred();
-      execute(index);
+      execute(index, op);
       driver_.read_back(index);
       break;
     default:
-      execute(index);
+      execute(index, op);
       break;
   }
 }
 
-void LocalRunner::Impl::execute(uint32_t index) {
-  const Op& op = ops()[index];
+void LocalRunner::Impl::execute(uint32_t index, const Op& op) {
   if (Driver::executes(op.code)) {
     driver_.execute(index, op);
   } else {
@@ -226,7 +225,7 @@ void LocalRunner::Impl::execute_deferred(uint32_t index) {
   const uint32_t outer = current_;
   current_ = index;
   port_.set_op(index);
-  execute(index);
+  execute(index, ops_[index]);
   current_ = outer;
   port_.set_op(outer);
 }
@@ -235,13 +234,13 @@ void LocalRunner::Impl::execute_deferred(uint32_t index) {
 
 void LocalRunner::Impl::begin_repeat(uint32_t index) {
   if (repeating_) return;  // not nested
-  const auto times = static_cast<uint32_t>(ops()[index].arg[0]);
+  const auto times = static_cast<uint32_t>(ops_[index].arg[0]);
   if (times == 0) {
-    while (pc_ < ops().size() && ops()[pc_].code != Opcode::kEnd) ++pc_;
-    if (pc_ < ops().size()) ++pc_;
+    while (pc_ < ops_.size() && ops_[pc_].code != Opcode::kEnd) ++pc_;
+    if (pc_ < ops_.size()) ++pc_;
     return;
   }
-  repeating_ = pc_ < ops().size();
+  repeating_ = pc_ < ops_.size();
   body_ = pc_;
   left_ = times - 1;
 }
@@ -261,9 +260,9 @@ void LocalRunner::Impl::end_repeat() {
 // Takes the operation behind the `at` out of the walk. False, and it is executed in its turn, when
 // it cannot happen at a point, when there is none, or when there is no place left.
 bool LocalRunner::Impl::defer(uint32_t index) {
-  if (pc_ == ops().size() || executed_ == budget_) return false;
-  if (deferred_count_ == kMaxDeferred || !can_be_deferred(ops()[pc_].code)) return false;
-  const Op& at = ops()[index];
+  if (pc_ == ops_.size() || executed_ == budget_) return false;
+  if (deferred_count_ == kMaxDeferred || !can_be_deferred(ops_[pc_].code)) return false;
+  const Op& at = ops_[index];
   const auto point = static_cast<Point>(at.arg[0] % kPoints);
   deferred_[deferred_count_++] = {pc_++, point, static_cast<uint32_t>(at.arg[1]), false};
   armed_ = true;
@@ -304,7 +303,7 @@ void LocalRunner::Impl::on_point(Point point) {
 void LocalRunner::Impl::flush_deferred() {
   while (deferred_count_ != 0) {
     const uint32_t index = take_deferred(0).index;
-    trace_->add(index, EventKind::kNoop, ops()[index].queue,
+    trace_->add(index, EventKind::kNoop, ops_[index].queue,
                 static_cast<uint64_t>(NoopReason::kNotReached));
     execute_deferred(index);
   }
@@ -312,7 +311,7 @@ void LocalRunner::Impl::flush_deferred() {
 
 // ---- the default set-up ----------------------------------------------------------------------
 
-void LocalRunner::Impl::note_set_up(const Op& op) {
+VA_COLD void LocalRunner::Impl::note_set_up(const Op& op) {
   if (op.code == Opcode::kBare) bare_ = true;
   if (op.queue != kTx) return;
   if (op.code == Opcode::kVring) has_vring_ = true;
@@ -324,7 +323,7 @@ void LocalRunner::Impl::note_set_up(const Op& op) {
   }
 }
 
-void LocalRunner::Impl::supply_set_up(uint32_t index) {
+VA_COLD void LocalRunner::Impl::supply_set_up(uint32_t index) {
   set_up_done_ = true;
   if (bare_) return;
   if (!has_vring_ && !has_set_vring_) {
@@ -337,11 +336,11 @@ void LocalRunner::Impl::supply_set_up(uint32_t index) {
 
 // The receive queue is set up when a Program first touches it; an operation that waits for a point
 // touches it now.
-void LocalRunner::Impl::note_receive(uint32_t index) {
-  const bool waits = ops()[index].code == Opcode::kAt && pc_ < ops().size();
-  const Op& op = ops()[waits ? pc_ : index];
+VA_COLD void LocalRunner::Impl::note_receive(uint32_t index) {
+  const bool waits = ops_[index].code == Opcode::kAt && pc_ < ops_.size();
+  const Op& op = ops_[waits ? pc_ : index];
   if (op.queue != kRx || bare_) return;
-  if (op_info(op.code).is_control) {
+  if (is_control(op.code)) {
     if (waits) return;
     if (op.code == Opcode::kVring) rx_has_vring_ = true;
     if (is_set_vring(op.code)) rx_has_set_vring_ = true;

@@ -23,7 +23,6 @@ class Recorder : public Port {
   std::span<uint8_t> store(uint32_t offset, uint32_t len) override {
     return std::span(bytes_).subspan(offset, len);
   }
-  void set_op(uint32_t op) override { op_ = op; }
   void execute(const Op& op) override {
     note(std::string(op_info(op.code).name));
     if (op.code != Opcode::kKick) return;
@@ -43,7 +42,6 @@ class Recorder : public Port {
   std::vector<uint8_t> bytes_ = std::vector<uint8_t>(kArenaSize);
   Trace* trace_ = nullptr;
   PointSink* sink_ = nullptr;
-  uint32_t op_ = 0;
 };
 
 using Log = std::vector<std::string>;

@@ -88,10 +88,11 @@ enum class UnsupportedReason : uint8_t {
 struct Event {
   EventKind kind;
   Queue queue;
+  uint16_t unused;
   uint32_t op;
   std::array<uint64_t, 4> arg;  // in the order of the event's operands
 
-  Event() : kind(EventKind::kNone), queue(0), op(0), arg{} {}
+  Event() : kind(EventKind::kNone), queue(0), unused(0), op(0), arg{} {}
   // For add(), which sets every member: clearing them first would be half of its cost.
   struct Unset {};
   explicit Event(Unset) {}  // NOLINT(cppcoreguidelines-pro-type-member-init)
@@ -147,21 +148,8 @@ struct Trace {
   std::vector<Event> events;
 
   void clear() { events.clear(); }  // keeps the memory and the header
-  // Made in its place and filled in: an argument of emplace_back() would be an object in memory,
-  // and every caller, inlined as this is on the hot path, would pay a sanitizer's stack frame for
-  // it.
   void add(uint32_t op, EventKind kind, Queue queue = 0, uint64_t a = 0, uint64_t b = 0,
-           uint64_t c = 0, uint64_t d = 0) {
-    static constexpr Event::Unset kUnset;
-    Event& event = events.emplace_back(kUnset);
-    event.kind = kind;
-    event.queue = queue;
-    event.op = op;
-    event.arg[0] = a;
-    event.arg[1] = b;
-    event.arg[2] = c;
-    event.arg[3] = d;
-  }
+           uint64_t c = 0, uint64_t d = 0);
   friend bool operator==(const Trace&, const Trace&) = default;
 };
 
