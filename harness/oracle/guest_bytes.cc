@@ -28,12 +28,6 @@ Part part_of(uint64_t gpa, uint64_t len) {
 
 }  // namespace
 
-GuestBytes::GuestBytes()
-    : bytes_(kArenaSize),
-      stored_(kArenaSize / kGranule),
-      payload_(kArenaSize / kBlock),
-      owner_(kArenaSize / kGranule) {}
-
 void GuestBytes::begin() {
   if (clock_ > 0xf0000000u) {
     std::fill(stored_.begin(), stored_.end(), 0u);
@@ -42,11 +36,6 @@ void GuestBytes::begin() {
   }
   start_ = clock_ + 1;
   clock_ = start_ + 1;  // so that `start_` is older than any frame
-}
-
-bool GuestBytes::granule_known(uint32_t granule) const {
-  const uint32_t frame = payload_[granule * kGranule / kBlock];
-  return frame < start_ || stored_[granule] >= frame;
 }
 
 // The granule's bytes, zeroed if they are another Program's. A partial store leaves a granule that
@@ -165,25 +154,6 @@ uint16_t GuestBytes::load16(uint64_t gpa) const {
   if (gpa % 2 != 0 || !in_arena(gpa, 2)) return static_cast<uint16_t>(load_across(gpa, 2).low);
   const auto at = static_cast<uint32_t>(gpa - kArenaGpa);
   return stored_[at / kGranule] < start_ ? uint16_t{0} : load_le<uint16_t>(bytes_.data() + at);
-}
-
-bool GuestBytes::known(uint64_t gpa, uint64_t len) const {
-  if (!in_arena(gpa, len)) return false;
-  if (len == 0) return true;
-  const auto from = static_cast<uint32_t>(gpa - kArenaGpa);
-  const auto last = static_cast<uint32_t>(gpa - kArenaGpa + len - 1);
-  for (uint32_t granule = from / kGranule; granule <= last / kGranule; ++granule) {
-    if (!granule_known(granule)) return false;
-  }
-  return true;
-}
-
-uint32_t GuestBytes::owner(uint64_t gpa) const {
-  return in_arena(gpa, 1) ? owner_[(gpa - kArenaGpa) / kGranule] : 0;
-}
-
-void GuestBytes::claim(uint64_t gpa, uint32_t owner) {
-  if (in_arena(gpa, 1)) owner_[(gpa - kArenaGpa) / kGranule] = owner;
 }
 
 }  // namespace va::oracle

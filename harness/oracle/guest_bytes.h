@@ -9,15 +9,15 @@
 // Program counts as zero.
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <vector>
+
+#include "prog/layout.h"
 
 namespace va::oracle {
 
 class GuestBytes {
  public:
-  GuestBytes();
-
   // A new Program: all memory is known and zero.
   void begin();
 
@@ -44,12 +44,27 @@ class GuestBytes {
   void load(uint64_t gpa, void* bytes, uint32_t len) const;
 
   // Whether all of these bytes lie in the arena and none is payload.
-  bool known(uint64_t gpa, uint64_t len) const;
+  bool known(uint64_t gpa, uint64_t len) const {
+    if (!in_arena(gpa, len)) return false;
+    if (len == 0) return true;
+    const auto from = static_cast<uint32_t>(gpa - kArenaGpa);
+    const uint32_t last = (from + static_cast<uint32_t>(len) - 1) / kGranule;
+    for (uint32_t granule = from / kGranule; granule <= last; ++granule) {
+      if (!granule_known(granule)) return false;
+    }
+    return true;
+  }
 
   // Who owns the 16-byte granule of `gpa`, as a number that means something to the caller; 0 if it
-  // was not claimed. Claims are never cleared: the caller's numbers grow from Program to Program.
-  uint32_t owner(uint64_t gpa) const;
-  void claim(uint64_t gpa, uint32_t owner);
+  // was not claimed. Claims outlive a Program: the caller's numbers grow from one to the next.
+  uint32_t owner(uint64_t gpa) const {
+    return in_arena(gpa, 1) ? owner_[(gpa - kArenaGpa) / kGranule] : 0;
+  }
+  void claim(uint64_t gpa, uint32_t owner) {
+    if (in_arena(gpa, 1)) owner_[(gpa - kArenaGpa) / kGranule] = owner;
+  }
+  // The caller's numbers begin anew.
+  void forget_owners() { owner_.fill(0); }
 
  private:
   static constexpr uint32_t kGranule = 16;
@@ -59,14 +74,18 @@ class GuestBytes {
   void store_across(uint64_t gpa, Pair pair, uint32_t len);
   Pair load_across(uint64_t gpa, uint32_t len) const;
   uint8_t* fresh(uint32_t granule, bool whole);
-  bool granule_known(uint32_t granule) const;
+  bool granule_known(uint32_t granule) const {
+    const uint32_t frame = payload_[granule * kGranule / kBlock];
+    return frame < start_ || stored_[granule] >= frame;
+  }
 
   uint32_t clock_ = 2;
   uint32_t start_ = 2;  // the clock when the Program began
-  std::vector<uint8_t> bytes_;
-  std::vector<uint32_t> stored_;   // by granule: clock of the last store of metadata to all of it
-  std::vector<uint32_t> payload_;  // by block: clock of the last frame
-  std::vector<uint32_t> owner_;    // by granule
+  std::array<uint8_t, kArenaSize> bytes_{};
+  // By granule: clock of the last store of metadata to all of it.
+  std::array<uint32_t, kArenaSize / kGranule> stored_{};
+  std::array<uint32_t, kArenaSize / kBlock> payload_{};  // by block: clock of the last frame
+  std::array<uint32_t, kArenaSize / kGranule> owner_{};
 };
 
 }  // namespace va::oracle

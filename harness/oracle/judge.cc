@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <set>
+#include <span>
 #include <string>
 
 #include "oracle/model.h"
@@ -70,23 +71,33 @@ class Judge::Impl {
 
  private:
   void note_breaches(size_t number);
-  void judge_event(Context& context, const Trace& trace, size_t number);
-  void driver_event(Context& context, const Event& event);
-  void ring_event(Context& context, const Event& event, size_t number);
-  void backend_event(Context& context, const Event& event);
-  void receive_event(Context& context, const Event& event, uint32_t number);
-  void control_event(Context& context, const Event& event, uint32_t number);
-  void idle(Context& context);
+  void judge_event(const Trace& trace, const Event& event, size_t number);
+  void noop(const Event& event);
+  void used_entry(const Event& event);
+  void used_idx(const Event& event, uint32_t number);
+  void used_flags(const Event& event);
+  void avail_event(const Event& event);
+  void call(const Event& event);
+  void submitted(const Event& event);
+  void frame(const Event& event);
+  void write(const Event& event);
+  void begin_call(const Event& event);
+  void end_call(const Event& event, uint32_t number);
+  void idle(const Trace& trace, size_t number);
+  void end(const Event& event);
+  void judge_log(const Event& event);
   bool check_applies(const Case& from, const Trace& trace);
   void check_observable(const Case& from, const Trace& trace);
   std::string_view rule_of(const Case* from);
 
-  // Called for each operation that the replay leaves behind. One word, so that it is passed in a
-  // register.
+  // Called for each operation that the replay leaves behind, before event `number`. Two words, so
+  // that it is passed in registers.
   struct Leave {
     Impl& impl;
+    size_t number;
     void operator()(uint32_t op) const {
-      impl.expectations_.left(impl.context_, *impl.trace_, op, impl.number_);
+      if (!impl.expectations_.any()) return;
+      impl.expectations_.left(impl.context_, *impl.trace_, op, number);
     }
   };
 
@@ -95,7 +106,6 @@ class Judge::Impl {
   oracle::Report report_;
   Context context_{model_, report_, Policy::kUnknown, 0};
   const Trace* trace_ = nullptr;
-  size_t number_ = 0;  // of the event that is judged
   oracle::Conservation conservation_;
   oracle::NotificationRules notifications_;
   oracle::WireRules wire_;
@@ -141,7 +151,6 @@ void Judge::Impl::judge(const Program& program, const Case* from, const Trace& t
                         Verdicts& out) {
   out.clear();
   trace_ = &trace;
-  number_ = 0;
   context_.policy = trace.header.policy;
   context_.op = 0;
   model_.begin(program, (trace.header.sees & kEveryStore) == 0);
@@ -161,14 +170,16 @@ void Judge::Impl::judge(const Program& program, const Case* from, const Trace& t
     expectations_.stop();
   }
 
-  for (; number_ < trace.events.size(); ++number_) {
-    const Event& event = trace.events[number_];
-    if (!ended_) replay_.advance(event, Leave{*this});
-    judge_event(context_, trace, number_);
-    if (watch_ != nullptr) note_breaches(number_);
+  const std::span<const Event> events = trace.events;
+  const bool watches = watch_ != nullptr;
+  for (size_t number = 0; number < events.size(); ++number) {
+    const Event& event = events[number];
+    if (!replay_.stays(event.op) && !ended_) replay_.advance(event, Leave{*this, number});
+    judge_event(trace, event, number);
+    if (watches) note_breaches(number);
   }
   if (!ended_) {
-    replay_.finish(Leave{*this});
+    replay_.finish(Leave{*this, events.size()});
     oracle::check_calls_at_end(context_);
   }
 }
@@ -180,200 +191,197 @@ void Judge::Impl::note_breaches(size_t number) {
   }
 }
 
-void Judge::Impl::judge_event(Context& context, const Trace& trace, size_t number) {
-  const Event& event = trace.events[number];
-  context.op = event.op;
+// One switch, of all kinds: it is passed for each event.
+void Judge::Impl::judge_event(const Trace& trace, const Event& event, size_t number) {
+  context_.op = event.op;
   model_.set_event(static_cast<uint32_t>(number));
   switch (event.kind) {
     case EventKind::kSetup:
+      return model_.on_setup(event);
     case EventKind::kDescStored:
+      return model_.on_desc_stored(event);
     case EventKind::kExposed:
+      return model_.on_exposed(event);
     case EventKind::kReclaimed:
+      return model_.on_reclaimed(event);
     case EventKind::kNoop:
-      driver_event(context, event);
-      break;
+      return noop(event);
     case EventKind::kUsed:
+      return used_entry(event);
     case EventKind::kUsedIdx:
+      return used_idx(event, static_cast<uint32_t>(number));
     case EventKind::kUsedFlags:
+      return used_flags(event);
     case EventKind::kAvailEvent:
+      return avail_event(event);
     case EventKind::kCall:
+      return call(event);
     case EventKind::kError:
-      ring_event(context, event, number);
-      break;
+      return oracle::check_error(context_, event);
     case EventKind::kSubmitted:
+      return submitted(event);
     case EventKind::kCompleted:
+      model_.on_completed(model_.queue(event.queue), event);
+      return;
     case EventKind::kFrame:
-      backend_event(context, event);
-      break;
+      return frame(event);
     case EventKind::kBegin:
+      return begin_call(event);
     case EventKind::kDone:
-      control_event(context, event, static_cast<uint32_t>(number));
-      break;
+      return end_call(event, static_cast<uint32_t>(number));
     case EventKind::kWrite:
+      return write(event);
     case EventKind::kInjected:
+      model_.on_injected();
+      return receive_.injected(context_, event, static_cast<uint32_t>(number));
     case EventKind::kReceived:
+      return receive_.received(context_, event);
     case EventKind::kDirty:
-      receive_event(context, event, static_cast<uint32_t>(number));
-      break;
+      return dirty_.marked(event);
     case EventKind::kSteps:
-      if (!ended_) robustness_.steps(context, event, replay_.executed());
-      break;
+      if (!ended_) robustness_.steps(context_, event, replay_.executed());
+      return;
     case EventKind::kIdle:
-      idle(context);
-      replay_.settled();
-      expectations_.settled(context, trace, replay_.current(), end_of_settle(trace, number));
-      break;
+    case EventKind::kBusy:
+      return idle(trace, number);
+    case EventKind::kAllocated:
+      if (event.arg[0] == 0) return;
+      [[fallthrough]];
+    default:
+      return end(event);
+  }
+}
+
+// What ends or spoils a case.
+void Judge::Impl::end(const Event& event) {
+  switch (event.kind) {
+    case EventKind::kNone:
+      return;
     case EventKind::kUnsupported:
     case EventKind::kBudget:
     case EventKind::kDied:
       expectations_.stop();
       model_.lose_track(event.op);
       ended_ = ended_ || event.kind != EventKind::kUnsupported;
-      robustness_.ending(context, event);
-      break;
-    case EventKind::kBusy:
-      replay_.settled();
-      robustness_.ending(context, event);
-      expectations_.settled(context, trace, replay_.current(), number + 1);
-      break;
-    case EventKind::kAllocated:
-      if (event.arg[0] != 0) robustness_.ending(context, event);
-      break;
-    case EventKind::kAssertion:
-    case EventKind::kForeign:
-      robustness_.ending(context, event);
-      break;
-    case EventKind::kNone:
-      break;
-  }
-}
-
-void Judge::Impl::driver_event(Context&, const Event& event) {
-  switch (event.kind) {
-    case EventKind::kSetup:
-      model_.on_setup(event);
-      break;
-    case EventKind::kDescStored:
-      model_.on_desc_stored(event);
-      break;
-    case EventKind::kExposed:
-      model_.on_exposed(event);
-      break;
-    case EventKind::kReclaimed:
-      model_.on_reclaimed(event);
       break;
     default:
-      if (event.arg[0] == static_cast<uint64_t>(NoopReason::kNotReached)) {
-        model_.deferred_not_reached(event.op);
-      }
       break;
+  }
+  robustness_.ending(context_, event);
+}
+
+void Judge::Impl::noop(const Event& event) {
+  if (event.arg[0] == static_cast<uint64_t>(NoopReason::kNotReached)) {
+    model_.deferred_not_reached(event.op);
   }
 }
 
-void Judge::Impl::ring_event(Context& context, const Event& event, size_t number) {
-  const bool store = event.kind != EventKind::kCall && event.kind != EventKind::kError;
-  if (store && dirty_.keeps_log()) dirty_.ring_store(context, event);
-  switch (event.kind) {
-    case EventKind::kUsed:
-      oracle::check_activity(context, event.queue, "a used entry");
-      oracle::Conservation::entry(context, event);
-      break;
-    case EventKind::kUsedIdx: {
-      oracle::check_activity(context, event.queue, "a store of used idx");
-      const uint16_t old_idx = model_.queue(event.queue).used_idx;
-      const auto& requests = conservation_.publish(context, event);
-      for (const oracle::Request* request : requests) {
-        if ((request->queue & 1) != 0) {
-          receive_.used(context, *request, static_cast<uint32_t>(number));
-          dirty_.used(context, *request);
-        } else {
-          wire_.used(context, *request);
-        }
-      }
-      notifications_.published(context, event.queue, old_idx, static_cast<uint16_t>(event.arg[0]),
-                               requests);
-      break;
+// ---- the device's stores and calls -------------------------------------------------------------
+
+void Judge::Impl::judge_log(const Event& event) {
+  if (dirty_.keeps_log()) dirty_.ring_store(context_, event);
+}
+
+void Judge::Impl::used_entry(const Event& event) {
+  oracle::QueueModel& q = model_.queue(event.queue);
+  judge_log(event);
+  oracle::check_activity(context_, q, event.queue, "a used entry");
+  oracle::Conservation::entry(context_, q, event);
+}
+
+void Judge::Impl::used_idx(const Event& event, uint32_t number) {
+  oracle::QueueModel& q = model_.queue(event.queue);
+  judge_log(event);
+  oracle::check_activity(context_, q, event.queue, "a store of used idx");
+  const uint16_t old_idx = q.used_idx;
+  const auto& requests = conservation_.publish(context_, q, event);
+  for (const oracle::Request* request : requests) {
+    if ((request->queue & 1) != 0) {
+      receive_.used(context_, *request, number);
+      dirty_.used(context_, *request);
+    } else {
+      wire_.used(context_, *request);
     }
-    case EventKind::kUsedFlags:
-      oracle::check_activity(context, event.queue, "a store of used flags");
-      oracle::NotificationRules::used_flags(context, event);
-      break;
-    case EventKind::kAvailEvent:
-      oracle::check_activity(context, event.queue, "a store of avail_event");
-      oracle::NotificationRules::avail_event(context, event);
-      break;
-    case EventKind::kCall:
-      oracle::check_activity(context, event.queue, "a call");
-      notifications_.call(context, event);
-      break;
-    default:
-      oracle::check_error(context, event);
-      break;
   }
+  notifications_.published(context_, q, event.queue, old_idx, static_cast<uint16_t>(event.arg[0]),
+                           requests);
 }
 
-void Judge::Impl::backend_event(Context& context, const Event& event) {
-  switch (event.kind) {
-    case EventKind::kSubmitted:
-      oracle::check_submission(context, event);
-      model_.on_submitted(event);
-      break;
-    case EventKind::kCompleted:
-      model_.on_completed(event);
-      break;
-    default:
-      if ((event.queue & 1) != 0) {  // what the driver read
-        receive_.frame(context, event);
-        break;
-      }
-      oracle::check_activity(context, event.queue, "a frame on the wire");
-      wire_.frame(context, event);
-      robustness_.frame();
-      break;
-  }
+void Judge::Impl::used_flags(const Event& event) {
+  oracle::QueueModel& q = model_.queue(event.queue);
+  judge_log(event);
+  oracle::check_activity(context_, q, event.queue, "a store of used flags");
+  oracle::NotificationRules::used_flags(context_, q, event);
 }
 
-void Judge::Impl::receive_event(Context& context, const Event& event, uint32_t number) {
-  switch (event.kind) {
-    case EventKind::kWrite:
-      oracle::check_write(context, event);
-      receive_.write(context, event);
-      dirty_.write(context, event);
-      model_.on_device_write(event.arg[0], event.arg[1]);
-      break;
-    case EventKind::kInjected:
-      model_.on_injected();
-      receive_.injected(context, event, number);
-      break;
-    case EventKind::kDirty:
-      dirty_.marked(event);
-      break;
-    default:
-      receive_.received(context, event);
-      break;
-  }
+void Judge::Impl::avail_event(const Event& event) {
+  oracle::QueueModel& q = model_.queue(event.queue);
+  judge_log(event);
+  oracle::check_activity(context_, q, event.queue, "a store of avail_event");
+  oracle::NotificationRules::avail_event(context_, q, event);
 }
 
-void Judge::Impl::control_event(Context& context, const Event& event, uint32_t number) {
-  if (event.kind == EventKind::kBegin) {
-    model_.on_begin(event);
-    dirty_.call_begins(model_.newest_call());
-    return;
-  }
+void Judge::Impl::call(const Event& event) {
+  oracle::QueueModel& q = model_.queue(event.queue);
+  oracle::check_activity(context_, q, event.queue, "a call");
+  notifications_.call(context_, q, event);
+}
+
+void Judge::Impl::write(const Event& event) {
+  oracle::check_write(context_, event);
+  receive_.write(context_, event);
+  dirty_.write(context_, event);
+  model_.on_device_write(event.arg[0], event.arg[1]);
+}
+
+// ---- the backend, and control calls ------------------------------------------------------------
+
+void Judge::Impl::submitted(const Event& event) {
+  oracle::QueueModel& q = model_.queue(event.queue);
+  oracle::check_submission(context_, q, event);
+  model_.on_submitted(q, event);
+}
+
+// On the wire, or, of a receive queue, what the driver read.
+void Judge::Impl::frame(const Event& event) {
+  if ((event.queue & 1) != 0) return receive_.frame(context_, event);
+  const oracle::QueueModel& q = model_.queue(event.queue);
+  oracle::check_activity(context_, q, event.queue, "a frame on the wire");
+  wire_.frame(context_, q, event);
+  robustness_.frame();
+}
+
+void Judge::Impl::begin_call(const Event& event) {
+  model_.on_begin(event);
+  dirty_.call_begins(model_.newest_call());
+}
+
+void Judge::Impl::end_call(const Event& event, uint32_t number) {
   const Op* op = model_.returning();
-  if (op != nullptr) oracle::check_return(context, *op, event);
+  if (op != nullptr) oracle::check_return(context_, *op, event);
   model_.on_done(event);
-  if (op != nullptr) dirty_.call_returns(context, *op, event.arg[0] == 0, number);
+  if (op != nullptr) dirty_.call_returns(context_, *op, event.arg[0] == 0, number);
 }
 
-void Judge::Impl::idle(Context& context) {
-  oracle::check_progress(context);
-  notifications_.idle(context);
-  wire_.idle(context);
-  receive_.idle(context);
-  dirty_.idle(context);
-  oracle::settle_stops(model_);
-  model_.settle();
+// ---- a settle is over
+// ----------------------------------------------------------------------------
+
+void Judge::Impl::idle(const Trace& trace, size_t number) {
+  const Event& event = trace.events[number];
+  if (event.kind == EventKind::kIdle) {
+    oracle::check_progress(context_);
+    notifications_.idle(context_);
+    wire_.idle(context_);
+    receive_.idle(context_);
+    dirty_.idle(context_);
+    oracle::settle_stops(model_);
+    model_.settle();
+  } else {
+    robustness_.ending(context_, event);
+  }
+  replay_.settled();
+  const size_t end = event.kind == EventKind::kIdle ? end_of_settle(trace, number) : number + 1;
+  expectations_.settled(context_, trace, replay_.current(), end);
 }
 
 // ---- Judge -----------------------------------------------------------------------------------

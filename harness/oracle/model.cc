@@ -55,7 +55,7 @@ void Model::renumber() {
     q.life = 0;
   }
   for (auto& names : by_ordinal_) names.clear();
-  bytes_ = GuestBytes();
+  bytes_.forget_owners();
 }
 
 void Model::begin(const Program& program, bool samples) {
@@ -149,20 +149,25 @@ void Model::apply(uint32_t index) {
     set_up_ = false;
     apply(supplied_op_);
   }
-  switch (op(index).code) {
+  const Op& op = this->op(index);
+  switch (op.code) {
     case Opcode::kNop:
     case Opcode::kAvail:
     case Opcode::kDesc:
       return;
-    default:
+    case Opcode::kAvailFlags:
+    case Opcode::kUsedEvent:
+    case Opcode::kCongest:
+    case Opcode::kLink:
       contest(index);
-      apply_plain(index);
+      [[fallthrough]];
+    default:
+      apply_plain(op, index);
       return;
   }
 }
 
-void Model::apply_plain(uint32_t index) {
-  const Op& op = this->op(index);
+void Model::apply_plain(const Op& op, uint32_t index) {
   switch (op.code) {
     case Opcode::kAvailEntry:
     case Opcode::kAvailIdx:
@@ -251,7 +256,7 @@ void Model::defer(uint32_t index) {
     case Opcode::kScribble:
     case Opcode::kCongest:
     case Opcode::kLink:
-      contest(index);
+      if (op.code != Opcode::kScribble) contest(index);
       deferred_.push_back({index, q.contested != 0});
       q.unsure = true;
       break;
@@ -277,8 +282,6 @@ void Model::defer(uint32_t index) {
 // last is not known. One that happens with none waiting settles the matter.
 void Model::contest(uint32_t index) {
   const Op& op = this->op(index);
-  const bool store = op.code == Opcode::kAvailFlags || op.code == Opcode::kUsedEvent;
-  if (!store && op.code != Opcode::kCongest && op.code != Opcode::kLink) return;
   const Queue place = op.queue;
   bool waiting = false;
   for (Deferred& each : deferred_) {
@@ -300,7 +303,7 @@ void Model::deferred_not_reached(uint32_t index) {
 
 void Model::settle() {
   for (const Deferred& each : deferred_) {
-    if (!each.contested) apply_plain(each.index);
+    if (!each.contested) apply_plain(op(each.index), each.index);
   }
   deferred_.clear();
   hidden_ = false;
@@ -318,8 +321,7 @@ void Model::note_toggle(QueueModel& q) {
 
 // ---- the backend -----------------------------------------------------------------------------
 
-Request* Model::on_submitted(const Event& event) {
-  QueueModel& q = queue(event.queue);
+Request* Model::on_submitted(QueueModel& q, const Event& event) {
   ++q.held;
   Request* r = named(event.queue % kQueues, event.arg[0]);
   if (r == nullptr) return nullptr;
@@ -333,8 +335,7 @@ Request* Model::on_submitted(const Event& event) {
   return r;
 }
 
-Request* Model::on_completed(const Event& event) {
-  QueueModel& q = queue(event.queue);
+Request* Model::on_completed(QueueModel& q, const Event& event) {
   if (q.held != 0) --q.held;
   ++work_;
   Request* r = named(event.queue % kQueues, event.arg[0]);

@@ -22,9 +22,12 @@ namespace va::oracle {
 
 // A piece of a buffer, as a descriptor names it.
 struct Part {
-  uint64_t gpa = 0;
-  uint32_t len = 0;
-  bool writable = false;
+  uint64_t gpa;
+  uint32_t len;
+  bool writable;
+
+  // Whoever makes one sets all; clearing it first would be a call of a sanitizer's.
+  Part() {}  // NOLINT(cppcoreguidelines-pro-type-member-init,modernize-use-equals-default)
 };
 
 // Request::used_len of a chain that an entry for a whole batch stands for (VIRTIO 1.2, 2.7.9).
@@ -49,15 +52,15 @@ struct Request {
   uint32_t submitted_at = 0;  // number of the event
   uint32_t submitted_op = 0;
   uint32_t completed_at = 0;  // number of the event
-  bool used = false;
-  bool reclaimed = false;  // the driver took its used entry, whether the trace shows it yet or not
-  bool submitted = false;
-  bool completed = false;
-  bool failed = false;        // completed so
-  bool inside = false;        // complete as soon as it was submitted
-  bool framed = false;        // seen on the wire
-  bool content_void = false;  // the driver changed its bytes: what the wire shows says nothing
-  bool wire_excused = false;  // the backend was taken away: it need not reach the wire
+  bool used : 1 = false;
+  bool reclaimed : 1 = false;  // the driver took its used entry, whether the trace shows it or not
+  bool submitted : 1 = false;
+  bool completed : 1 = false;
+  bool failed : 1 = false;        // completed so
+  bool inside : 1 = false;        // complete as soon as it was submitted
+  bool framed : 1 = false;        // seen on the wire
+  bool content_void : 1 = false;  // the driver changed its bytes: what the wire shows says nothing
+  bool wire_excused : 1 = false;  // the backend was taken away: it need not reach the wire
 };
 
 // A used entry that is stored and not published.
@@ -207,8 +210,8 @@ class Model {
 
   // ---- the backend
   // The request, or nullptr where the name means none.
-  Request* on_submitted(const Event& event);
-  Request* on_completed(const Event& event);
+  Request* on_submitted(QueueModel& q, const Event& event);
+  Request* on_completed(QueueModel& q, const Event& event);
   void on_injected() { ++work_; }
   // The device stored into the guest's buffers. Matters where the driver lets memory be shared.
   void on_device_write(uint64_t gpa, uint64_t len);
@@ -281,11 +284,11 @@ class Model {
 
   // chain_walk.cc
   void walk_chain(Queue queue, uint32_t serial);
-  const Descriptor* read_descriptor(uint64_t gpa);
-  void claim(uint64_t gpa);
-  void walk_table(uint64_t table, uint32_t table_len);
-  void add_part(const Descriptor& desc);
-  void end_walk(uint32_t first_part);
+  void claim(Walk& walk, uint64_t gpa);
+  bool read_descriptor(Walk& walk, uint64_t gpa, Descriptor& out);
+  void add_part(Walk& walk, const Descriptor& desc);
+  void walk_table(Walk& walk, uint64_t table, uint32_t table_len);
+  void end_walk(Walk& walk, uint32_t first_part);
   bool overlaps_ring(uint64_t gpa, uint64_t len) const;
 
   // driver_view.cc
@@ -305,7 +308,7 @@ class Model {
   void scribble(const Op& op, uint32_t index);
   bool is_outstanding(uint32_t serial);
   void raw_store(const Op& op, uint32_t index);
-  void apply_plain(uint32_t index);
+  void apply_plain(const Op& op, uint32_t index);
   void apply_script(const Op& op);
   void note_toggle(QueueModel& q);
   void contest(uint32_t index);
@@ -325,8 +328,6 @@ class Model {
 
   const Program* program_ = nullptr;
   GuestBytes bytes_;
-  Walk walk_;              // of the chain that is walked
-  Descriptor descriptor_;  // read last
   uint64_t features_ = 0;
   uint32_t features_op_ = 0;  // the operation that last changed them
   bool checked_ = false;      // the Program does more than `avail` alone: look for shared memory

@@ -12,19 +12,18 @@ bool can_be_deferred(Opcode code) {
 
 void Replay::begin_repeat(const Op& op) {
   if (repeating_) return;  // not nested
-  const auto& ops = program_->ops;
   const auto times = static_cast<uint32_t>(op.arg[0]);
   if (times == 0) {
-    while (pc_ < ops.size() && ops[pc_].code != Opcode::kEnd) ++pc_;
-    if (pc_ < ops.size()) ++pc_;
+    while (pc_ < ops_.size() && ops_[pc_].code != Opcode::kEnd) ++pc_;
+    if (pc_ < ops_.size()) ++pc_;
     return;
   }
-  repeating_ = pc_ < ops.size();
+  repeating_ = pc_ < ops_.size();
   if (times > 1 && hides_stores()) model_->lose_track(pc_);
   body_ = pc_;
   left_ = times - 1;
   size_t end = pc_;
-  while (end < ops.size() && ops[end].code != Opcode::kEnd) ++end;
+  while (end < ops_.size() && ops_[end].code != Opcode::kEnd) ++end;
   repeated_ += uint64_t{times} * (end - pc_ + 1);
 }
 
@@ -32,8 +31,8 @@ void Replay::begin_repeat(const Op& op) {
 // that leaves none may then be placed in the wrong pass, unless each pass settles.
 bool Replay::hides_stores() const {
   bool hidden = false;
-  for (uint32_t i = pc_; i < program_->ops.size(); ++i) {
-    switch (program_->ops[i].code) {
+  for (uint32_t i = pc_; i < ops_.size(); ++i) {
+    switch (ops_[i].code) {
       case Opcode::kSettle:
         return false;
       case Opcode::kEnd:
@@ -70,8 +69,7 @@ void Replay::end_repeat() {
 // A runner has a few places for operations that wait. Whether one is free cannot always be told
 // from the trace; when it matters, nothing can be said of this Program any more.
 void Replay::defer() {
-  const auto& ops = program_->ops;
-  if (pc_ == ops.size() || !can_be_deferred(ops[pc_].code)) return;
+  if (pc_ == ops_.size() || !can_be_deferred(ops_[pc_].code)) return;
   if (++waiting_ > kMaxDeferred) model_->lose_track(pc_);
   const uint32_t index = pc_++;
   ++executed_;

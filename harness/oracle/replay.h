@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "oracle/model.h"
@@ -25,7 +26,7 @@ inline bool is_read_back(const Event& event) {
 class Replay {
  public:
   void begin(const Program& program, Model& model) {
-    program_ = &program;
+    ops_ = program.ops;
     model_ = &model;
     pc_ = executed_ = waiting_ = 0;
     repeated_ = 0;
@@ -33,6 +34,9 @@ class Replay {
     repeating_ = idle_seen_ = false;
     deferred_.clear();
   }
+
+  // Whether an event of operation `op` is of the operation at hand, whatever else it is.
+  bool stays(uint32_t op) const { return op == current_ && !repeating_; }
 
   // Walks to the operation of `event`. Calls `leave(op)` for each operation that is left behind.
   template <typename Leave>
@@ -76,25 +80,26 @@ class Replay {
     return std::find(deferred_.begin(), deferred_.end(), op) != deferred_.end();
   }
   bool begins_settle() const {
-    return current_ != kNowhere && program_->ops[current_].code == Opcode::kSettle &&
-           waiting_ == 0 && !idle_seen_;
+    return current_ != kNowhere && ops_[current_].code == Opcode::kSettle && waiting_ == 0 &&
+           !idle_seen_;
   }
 
   // Executes the next operation; false at the end.
   template <typename Leave>
   bool step(Leave leave) {
     if (current_ != kNowhere) leave(current_);
-    current_ = kNowhere;
     idle_seen_ = false;
-    const auto& ops = program_->ops;
-    if (pc_ == ops.size() && repeating_) end_repeat();
-    if (pc_ == ops.size() || executed_ == kCaseBudget) return false;
+    if (pc_ == ops_.size() && repeating_) end_repeat();
+    if (pc_ == ops_.size() || executed_ == kCaseBudget) {
+      current_ = kNowhere;
+      return false;
+    }
     const uint32_t index = pc_++;
     ++executed_;
     current_ = index;
-    switch (ops[index].code) {
+    switch (ops_[index].code) {
       case Opcode::kRepeat:
-        begin_repeat(ops[index]);
+        begin_repeat(ops_[index]);
         break;
       case Opcode::kEnd:
         end_repeat();
@@ -118,7 +123,7 @@ class Replay {
   bool hides_stores() const;
   void defer();
 
-  const Program* program_ = nullptr;
+  std::span<const Op> ops_;  // of the Program
   Model* model_ = nullptr;
   uint32_t pc_ = 0;
   uint32_t executed_ = 0;

@@ -4,12 +4,13 @@
 
 namespace va::oracle {
 
-bool Report::may_judge(Rule rule, Queue queue) const {
-  const RuleRow& row = rule_row(rule);
-  if (!sees(row.needs)) return false;
-  if (row.duties == kNoDuties) return true;
-  const QueueModel& q = model_->queue(queue);
-  return !q.spoiled && (q.duty.broken & row.duties) == 0;
+// Traces of one device see the same, so this is done once and not for every question.
+void Report::see(uint32_t bits) {
+  sees_ = bits;
+  for (size_t i = 0; i < kRules; ++i) {
+    const RuleRow& row = rule_row(static_cast<Rule>(i));
+    voids_[i] = sees(row.needs) ? row.duties : kUnseen;
+  }
 }
 
 Finding* Report::open(Rule rule, VerdictKind kind, Queue queue, uint32_t op) {

@@ -16,7 +16,7 @@ class Report {
   void begin(Verdicts& out, Model& model, uint32_t sees) {
     out_ = &out;
     model_ = &model;
-    sees_ = sees;
+    if (sees != sees_) see(sees);
     said_ = {};
   }
 
@@ -24,7 +24,12 @@ class Report {
 
   // Whether `rule` may be judged on `queue` now: the trace shows what it needs, the driver kept the
   // duties that it presumes, and the device has not broken the used ring before.
-  bool may_judge(Rule rule, Queue queue) const;
+  bool may_judge(Rule rule, Queue queue) const {
+    const uint32_t voids = voids_[static_cast<size_t>(rule)];
+    if (voids == kNoDuties || voids == kUnseen) return voids == kNoDuties;
+    const QueueModel& q = model_->queue(queue);
+    return !q.spoiled && (q.duty.broken & voids) == 0;
+  }
 
   // A finding to be filled in, or nullptr if the rule may not speak or has spoken on that queue.
   // Valid until the next call.
@@ -34,9 +39,14 @@ class Report {
   Finding& add(std::string_view rule, VerdictKind kind, Queue queue, uint32_t op);
 
  private:
+  static constexpr uint32_t kUnseen = ~uint32_t{0};  // in voids_: the trace does not show enough
+
+  void see(uint32_t bits);
+
   Verdicts* out_ = nullptr;
   Model* model_ = nullptr;
-  uint32_t sees_ = 0;
+  uint32_t sees_ = kUnseen;
+  std::array<uint32_t, kRules> voids_{};  // by rule: the duties whose breach silences it
   std::array<std::array<uint64_t, 2>, kQueues> said_{};
 };
 

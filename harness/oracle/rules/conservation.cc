@@ -41,8 +41,7 @@ VA_COLD void say_hole(Finding& f, const QueueModel& q, uint16_t position, uint16
 
 }  // namespace
 
-void Conservation::entry(Context& context, const Event& event) {
-  QueueModel& q = context.model.queue(event.queue);
+void Conservation::entry(Context& context, QueueModel& q, const Event& event) {
   const uint64_t slot = event.arg[0];
   const uint64_t id = event.arg[1];
   const uint64_t len = event.arg[2];
@@ -75,8 +74,8 @@ void Conservation::entry(Context& context, const Event& event) {
   staged.fresh = true;
 }
 
-bool Conservation::index_is_legal(Context& context, Queue queue, uint16_t value) {
-  const QueueModel& q = context.model.queue(queue);
+bool Conservation::index_is_legal(Context& context, const QueueModel& q, Queue queue,
+                                  uint16_t value) {
   const auto steps = static_cast<uint16_t>(value - q.used_idx);
   if (steps <= q.outstanding) return true;
   const auto back = static_cast<uint16_t>(q.used_idx - value);
@@ -115,9 +114,9 @@ VA_COLD void Conservation::blame(Context& context, Queue queue, uint32_t id) {
 // With IN_ORDER one entry, in the slot of the first, may stand for a batch (2.7.9): then it names
 // the last, and the slots of the others are skipped. Returns the position behind the batch; kBad
 // where a rule spoke.
-uint32_t Conservation::publish_one(Context& context, Queue queue, uint16_t position, uint16_t end) {
+uint32_t Conservation::publish_one(Context& context, QueueModel& q, Queue queue, uint16_t position,
+                                   uint16_t end) {
   Model& model = context.model;
-  QueueModel& q = model.queue(queue);
   StagedEntry& entry = q.entries[q.slot(position)];
   if (entry.life != q.life || entry.position != position || !entry.fresh) {
     const bool wraps = position == 0xffff || end < position;
@@ -172,19 +171,19 @@ void Conservation::skip_laps(Model& model, QueueModel& q, uint16_t steps) {
   }
 }
 
-const std::vector<Request*>& Conservation::publish(Context& context, const Event& event) {
+const std::vector<Request*>& Conservation::publish(Context& context, QueueModel& q,
+                                                   const Event& event) {
   published_.clear();
   const Queue queue = event.queue;
-  QueueModel& q = context.model.queue(queue);
   const auto value = static_cast<uint16_t>(event.arg[0]);
   const bool judged = context.report.may_judge(Rule::kUsd06, queue);
-  bool good = index_is_legal(context, queue, value);
+  bool good = index_is_legal(context, q, queue, value);
   const auto steps = static_cast<uint16_t>(value - q.used_idx);
   if (good && steps > q.num && !context.report.sees(kEveryStore)) {
     skip_laps(context.model, q, steps);
   }
   for (uint16_t at = q.used_idx; good && at != value;) {
-    const uint32_t next = publish_one(context, queue, at, value);
+    const uint32_t next = publish_one(context, q, queue, at, value);
     good = next != kBad;
     at = static_cast<uint16_t>(next);
   }

@@ -23,17 +23,18 @@ namespace va::oracle {
 class Conservation {
  public:
   // The device stored a used entry.
-  static void entry(Context& context, const Event& event);
+  static void entry(Context& context, QueueModel& q, const Event& event);
 
   // The device stored used idx. Returns the requests that became used by it, in order; the list is
   // valid until the next call.
-  const std::vector<Request*>& publish(Context& context, const Event& event);
+  const std::vector<Request*>& publish(Context& context, QueueModel& q, const Event& event);
 
  private:
-  static bool index_is_legal(Context& context, Queue queue, uint16_t value);
+  static bool index_is_legal(Context& context, const QueueModel& q, Queue queue, uint16_t value);
   void skip_laps(Model& model, QueueModel& q, uint16_t steps);
   static constexpr uint32_t kBad = 0x10000;  // no used index
-  uint32_t publish_one(Context& context, Queue queue, uint16_t position, uint16_t end);
+  uint32_t publish_one(Context& context, QueueModel& q, Queue queue, uint16_t position,
+                       uint16_t end);
   static void blame(Context& context, Queue queue, uint32_t id);
 
   std::vector<Request*> published_;

@@ -90,7 +90,8 @@ bool in_buffer(Context& context, const Event& event) {
         return true;
       }
     } else {
-      check_activity(context, place.request->queue, "a store into a buffer");
+      const Queue queue = place.request->queue;
+      check_activity(context, model.queue(queue), queue, "a store into a buffer");
     }
     const uint64_t n = std::min(left, place.len);
     gpa += n;
@@ -116,10 +117,7 @@ void check_write(Context& context, const Event& event) {
   }
 }
 
-namespace {
-
-// The device did something on a queue where it may not act.
-VA_COLD void check_idle_queue(Context& context, Queue queue, const char* what) {
+VA_COLD void report_activity(Context& context, Queue queue, const char* what) {
   const QueueModel& q = context.model.queue(queue);
   const bool every_store = context.report.sees(kEveryStore);
   Rule rule = Rule::kLif02;
@@ -148,12 +146,6 @@ VA_COLD void check_idle_queue(Context& context, Queue queue, const char* what) {
     f->expected = std::string("nothing from the device ") + (before ? "before " : "after ") + stop;
     f->actual = what;
   }
-}
-
-}  // namespace
-
-void check_activity(Context& context, Queue queue, const char* what) {
-  if (!context.model.queue(queue).may_act()) check_idle_queue(context, queue, what);
 }
 
 void settle_stops(Model& model) {

@@ -22,8 +22,13 @@ namespace va::oracle {
 // The device changed guest bytes that are no field of a used ring.
 void check_write(Context& context, const Event& event);
 
+// The device did something on a queue where it may not act.
+void report_activity(Context& context, Queue queue, const char* what);
+
 // The device did something on a queue. `what` is for the reader.
-void check_activity(Context& context, Queue queue, const char* what);
+inline void check_activity(Context& context, const QueueModel& q, Queue queue, const char* what) {
+  if (!q.may_act()) report_activity(context, queue, what);
+}
 
 // A settle is over.
 void settle_stops(Model& model);

@@ -198,8 +198,7 @@ void DirtyRules::marked(const Event& event) {
 
 // ---- the end of an interval ------------------------------------------------------------------
 
-void DirtyRules::idle(Context& context) {
-  if (!touched_) return;
+void DirtyRules::judge_interval(Context& context) {
   uint64_t page = 0;
   size_t kept = 0;
   for (const Demand& each : demands_) {

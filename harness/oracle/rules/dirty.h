@@ -39,7 +39,9 @@ class DirtyRules {
   void used(Context& context, const Request& request);
   // The device marked a page.
   void marked(const Event& event);
-  void idle(Context& context);
+  void idle(Context& context) {
+    if (touched_) judge_interval(context);
+  }
 
  private:
   // Pages by number. Those of the arena are a word.
@@ -69,6 +71,7 @@ class DirtyRules {
     uint64_t page = 0;
   };
 
+  void judge_interval(Context& context);
   bool demands(Context& context) const;
   void demand(const Demand& demand);
   void end_interval();

@@ -22,6 +22,7 @@ class Expectations {
   // `from` may be nullptr: there are none. `rule` names findings; it has the judge's lifetime.
   void begin(const Case* from, std::string_view rule);
 
+  bool any() const { return from_ != nullptr; }
   // The device settled (event number `end` - 1) in operation `op`.
   void settled(Context& context, const Trace& trace, uint32_t op, size_t end);
   // Operation `op` is over; events before number `end` were seen.

@@ -48,10 +48,9 @@ Rule NotificationRules::choose_rule(const Context& context, const QueueModel& q,
   return state.held ? Rule::kAsy14 : Rule::kNus07;
 }
 
-void NotificationRules::published(Context& context, Queue queue, uint16_t old_idx, uint16_t new_idx,
-                                  const std::vector<Request*>& requests) {
+void NotificationRules::published(Context& context, QueueModel& q, Queue queue, uint16_t old_idx,
+                                  uint16_t new_idx, const std::vector<Request*>& requests) {
   if (old_idx == new_idx) return;
-  QueueModel& q = context.model.queue(queue);
   State& state = states_[queue % kQueues];
   if (state.life != q.life) {
     state = State{};
@@ -97,8 +96,7 @@ VA_COLD void NotificationRules::too_many(Context& context, Queue queue, bool pub
   }
 }
 
-void NotificationRules::call(Context& context, const Event& event) {
-  QueueModel& q = context.model.queue(event.queue);
+void NotificationRules::call(Context& context, QueueModel& q, const Event& event) {
   State& state = states_[event.queue % kQueues];
   if (event.arg[0] != 0) {
     if (Finding* f = context.report.open(Rule::kNus13, VerdictKind::kFail, event.queue, event.op)) {
@@ -169,8 +167,7 @@ void NotificationRules::idle(Context& context) {
   }
 }
 
-void NotificationRules::used_flags(Context& context, const Event& event) {
-  QueueModel& q = context.model.queue(event.queue);
+void NotificationRules::used_flags(Context& context, QueueModel& q, const Event& event) {
   q.used_flags = static_cast<uint16_t>(event.arg[0]);
   const bool event_idx = context.model.event_idx();
   const uint16_t most = event_idx ? 0 : 1;
@@ -181,8 +178,7 @@ void NotificationRules::used_flags(Context& context, const Event& event) {
   }
 }
 
-void NotificationRules::avail_event(Context& context, const Event& event) {
-  QueueModel& q = context.model.queue(event.queue);
+void NotificationRules::avail_event(Context& context, QueueModel& q, const Event& event) {
   q.avail_event = static_cast<uint16_t>(event.arg[0]);
   q.avail_event_seen = true;
   if (!context.model.event_idx() || q.unsure) return;

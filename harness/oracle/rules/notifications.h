@@ -50,13 +50,13 @@ class NotificationRules {
   void begin() { states_ = {}; }
 
   // used idx went from `old_idx` to `new_idx`; `requests` became used by that.
-  void published(Context& context, Queue queue, uint16_t old_idx, uint16_t new_idx,
+  void published(Context& context, QueueModel& q, Queue queue, uint16_t old_idx, uint16_t new_idx,
                  const std::vector<Request*>& requests);
-  void call(Context& context, const Event& event);
+  void call(Context& context, QueueModel& q, const Event& event);
   void idle(Context& context);
 
-  static void used_flags(Context& context, const Event& event);
-  static void avail_event(Context& context, const Event& event);
+  static void used_flags(Context& context, QueueModel& q, const Event& event);
+  static void avail_event(Context& context, QueueModel& q, const Event& event);
 
  private:
   struct State {

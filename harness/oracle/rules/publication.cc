@@ -53,10 +53,9 @@ void check_publication(Context& context, const QueueModel&, const Request& reque
   }
 }
 
-void check_submission(Context& context, const Event& event) {
+void check_submission(Context& context, const QueueModel& q, const Event& event) {
   Model& model = context.model;
   const Queue queue = event.queue;
-  QueueModel& q = model.queue(queue);
   if (q.held + 1 > q.num) {
     if (Finding* f = context.report.open(Rule::kAsy07, VerdictKind::kFail, queue, event.op)) {
       say_too_many(*f, q);

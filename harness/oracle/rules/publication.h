@@ -18,6 +18,6 @@ namespace va::oracle {
 void check_publication(Context& context, const QueueModel& q, const Request& request, uint64_t len);
 
 // The backend took a request. To be called before the model is told.
-void check_submission(Context& context, const Event& event);
+void check_submission(Context& context, const QueueModel& q, const Event& event);
 
 }  // namespace va::oracle

@@ -41,8 +41,8 @@ std::string name(size_t ordinal) {
 }  // namespace
 
 void ReceiveRules::begin() {
-  if (++run_ == 0) {
-    accounts_ = {};
+  if (++run_ == 0) {  // which a long campaign may see
+    for (Account& each : accounts_) each.run = 0;
     run_ = 1;
   }
   extents_.clear();

@@ -44,10 +44,9 @@ void WireRules::begin() {
   unseen_.clear();
 }
 
-void WireRules::frame(Context& context, const Event& event) {
+void WireRules::frame(Context& context, const QueueModel& q, const Event& event) {
   const Queue queue = event.queue;
   Model& model = context.model;
-  const QueueModel& q = model.queue(queue);
   if (!context.report.may_judge(Rule::kNet23, queue)) return;
   Request* r = model.named(queue, event.arg[0]);
   if (r == nullptr) {

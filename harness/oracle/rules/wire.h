@@ -20,7 +20,7 @@ namespace va::oracle {
 class WireRules {
  public:
   void begin();
-  void frame(Context& context, const Event& event);
+  void frame(Context& context, const QueueModel& q, const Event& event);
   void used(Context& context, const Request& request);
   void idle(Context& context);
 
