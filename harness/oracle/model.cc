@@ -384,6 +384,7 @@ void Model::mark_used(QueueModel& q, Request& r) {
     while (first < serials.size() && request(serials[first]).used) ++first;
   };
   pass_used(q.order, q.first_open);
+  if (!r.submitted && !r.completed) return;  // it stands in neither of the others
   pass_used(q.submissions, q.first_submission);
   pass_used(q.finished, q.first_finished);
 }

@@ -134,12 +134,6 @@ std::span<const uint8_t> GuestMemory::view(uint64_t user, uint32_t len) const {
   return {at(user), len};
 }
 
-std::span<uint8_t> GuestMemory::guest_store(uint32_t offset, uint32_t len) {
-  VA_CHECK(offset <= size_ && len <= size_ - offset);
-  if (len > 0) touch(offset, len);
-  return {arena_ + offset, len};
-}
-
 int64_t GuestMemory::find_foreign_store() const {
   for (uint32_t offset = 0; offset < size_; ++offset) {
     const uint32_t granule = offset / kGranule;

@@ -14,6 +14,8 @@
 #include <optional>
 #include <span>
 
+#include "base/check.h"
+
 namespace va {
 
 // Told of each store that the device makes, after it was made. `user` is the address, `len` > 0;
@@ -126,7 +128,11 @@ class GuestMemory {
   // ---- the guest's side, by offset from user_base
   std::span<const uint8_t> bytes() const { return {arena_, size_}; }
   // Writable bytes; [offset, offset + len) must lie inside.
-  std::span<uint8_t> guest_store(uint32_t offset, uint32_t len);
+  std::span<uint8_t> guest_store(uint32_t offset, uint32_t len) {
+    VA_CHECK(offset <= size_ && len <= size_ - offset);
+    if (len > 0) touch(offset, len);
+    return {arena_ + offset, len};
+  }
 
   // The first byte that is not zero in a granule that neither side touched: a store that went past
   // this class. -1 if there is none. Reads all memory.

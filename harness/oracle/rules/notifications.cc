@@ -48,14 +48,20 @@ Rule NotificationRules::choose_rule(const Context& context, const QueueModel& q,
   return state.held ? Rule::kAsy14 : Rule::kNus07;
 }
 
-void NotificationRules::published(Context& context, QueueModel& q, Queue queue, uint16_t old_idx,
-                                  uint16_t new_idx, const std::vector<Request*>& requests) {
-  if (old_idx == new_idx) return;
+NotificationRules::State& NotificationRules::state(const QueueModel& q, Queue queue) {
   State& state = states_[queue % kQueues];
+  touched_ |= 1u << queue % kQueues;
   if (state.life != q.life) {
     state = State{};
     state.life = q.life;
   }
+  return state;
+}
+
+void NotificationRules::published(Context& context, QueueModel& q, Queue queue, uint16_t old_idx,
+                                  uint16_t new_idx, const std::vector<Request*>& requests) {
+  if (old_idx == new_idx) return;
+  State& state = this->state(q, queue);
   if (!state.moved) {
     state.moved = true;
     state.settled_idx = old_idx;
@@ -97,7 +103,6 @@ VA_COLD void NotificationRules::too_many(Context& context, Queue queue, bool pub
 }
 
 void NotificationRules::call(Context& context, QueueModel& q, const Event& event) {
-  State& state = states_[event.queue % kQueues];
   if (event.arg[0] != 0) {
     if (Finding* f = context.report.open(Rule::kNus13, VerdictKind::kFail, event.queue, event.op)) {
       f->expected = "calls go to the eventfd that was set last";
@@ -105,10 +110,7 @@ void NotificationRules::call(Context& context, QueueModel& q, const Event& event
     }
     return;
   }
-  if (state.life != q.life) {
-    state = State{};
-    state.life = q.life;
-  }
+  State& state = this->state(q, event.queue);
   state.called = true;
   if (!context.report.sees(kEveryStore)) return;
   const bool excused = state.owed || state.unknown || q.unsure || q.call_exempt ||

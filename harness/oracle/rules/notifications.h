@@ -39,6 +39,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <vector>
 
 #include "oracle/report.h"
@@ -47,7 +48,9 @@ namespace va::oracle {
 
 class NotificationRules {
  public:
-  void begin() { states_ = {}; }
+  void begin() {
+    for (; touched_ != 0; touched_ &= touched_ - 1) states_[std::countr_zero(touched_)] = State{};
+  }
 
   // used idx went from `old_idx` to `new_idx`; `requests` became used by that.
   void published(Context& context, QueueModel& q, Queue queue, uint16_t old_idx, uint16_t new_idx,
@@ -84,7 +87,10 @@ class NotificationRules {
   static void too_many(Context& context, Queue queue, bool published, uint32_t op);
   void idle_sampled(Context& context, Queue queue, State& state);
 
+  State& state(const QueueModel& q, Queue queue);
+
   std::array<State, kQueues> states_{};
+  uint32_t touched_ = 0;  // bit: that queue's state is not the initial one
 };
 
 }  // namespace va::oracle
