@@ -1,8 +1,9 @@
 """One planted bug at a time: a patched unit, a small link, its rule's cases.
 
 A specimen is fuzzers/specimens/<id>.patch beside <id>.toml: `id`, `origin`, `symptom`, `rule` (the
-one that must catch it) and, where they differ from what the rule's id finds, `cases` and `device`.
-`hazards` (docs/rfc_v3_audit.md), `reached` (a line) and `triggered` (a condition) are for readers.
+one that must catch it), `also` (others that must) and, where they differ from what the rules' ids
+find, `cases` and `device`. `hazards` (docs/rfc_v3_audit.md), `reached` (a line) and `triggered` (a
+condition) are for readers.
 With VA_SPECIMEN the engine's own checks are events, so that the oracle is put to the proof.
 """
 
@@ -38,6 +39,7 @@ class Survived(Exception):
 class Specimen:
     id: str
     rule: str
+    also: tuple[str, ...]
     symptom: str
     cases: tuple[str, ...]
     devices: tuple[str, ...]
@@ -52,10 +54,11 @@ def load() -> list[Specimen]:
             data = tomllib.loads(path.read_text(encoding="utf-8"))
             patch = path.with_suffix(".patch")
             rule = str(data["rule"])
+            also = tuple(map(str, data.get("also", [])))
             device = data.get("device")
             found.append(Specimen(
-                str(data["id"]), rule, str(data["symptom"]),
-                tuple(map(str, data.get("cases", [rule]))),
+                str(data["id"]), rule, also, str(data["symptom"]),
+                tuple(map(str, data.get("cases", [rule, *also]))),
                 (str(device),) if device else ("reference:arrival", "reference:inorder"),
                 patch, tuple(_TOUCHES.findall(patch.read_text(encoding="utf-8"))),
             ))  # fmt: skip
@@ -183,8 +186,9 @@ def kill(item: Specimen) -> str:
         for judged in tool.run_with(clean, list(item.cases), device, 120):
             if judged.bad:
                 raise Survived(f"{judged.case} breaks {judged.rule} on the engine as it is")
-    if not caught:
+    silent = [rule for rule in (item.rule, *item.also) if rule not in seen]
+    if silent:
         others = ", ".join(sorted(set(seen))) or "nothing"
-        raise Survived(f"{item.rule} did not speak; what did: {others}")
+        raise Survived(f"{', '.join(silent)} did not speak; what did: {others}")
     shutil.rmtree(BUILD / item.id, ignore_errors=True)
-    return caught
+    return ", ".join((caught, *item.also))

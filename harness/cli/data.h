@@ -2,6 +2,7 @@
 // (conformance/expectations/<device>.toml) and divergences (conformance/divergences.toml).
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,21 +13,39 @@
 
 namespace va {
 
-// A requirement. `[[rule]]` in conformance/rules/*.toml.
+// A requirement. `[[rule]]` in conformance/rules/*.toml; README.md there says what the fields mean.
 struct Rule {
   std::string id;
   std::string requirement;  // one sentence
-  std::string clause;       // where it stands
+  std::string clause;       // where it stands; several with `; ` between them
+  std::string label;        // of the clauses in VIRTIO, in the same way: numbers move, labels stay
   std::string level;        // MUST, SHOULD, TEXT, IMPL, ROB, OBS
   std::string file;         // relative to the project root
-  bool wants_case;          // a case can be had: the reference can run it, and it is about a device
+  std::string via;          // runs only through this front; empty: any
+  std::string later;        // why nothing here can show it yet; empty: something can
+  std::vector<std::string> devices;
+  uint32_t needs = 0;       // what a trace must show: Sees bits
+  uint32_t duties = 0;      // that it presumes of the driver (oracle/driver_duty.h)
+  bool core = false;        // of the core set
+  bool wants_case = false;  // the reference can run it, and it is about a device
 };
 
-// Reads all rules, sorted by id. The message of an error begins with the file.
+// Reads all rules, sorted by id. Strict: every field and word is one that is known, and what the
+// judge has a rule for says the same of needs and duties. The message of an error begins with the
+// file.
 Status load_rules(const std::string& root, std::vector<Rule>& out);
 
 // nullptr if there is none.
 const Rule* find_rule(const std::vector<Rule>& rules, std::string_view id);
+
+// A planted bug. fuzzers/specimens/<id>.toml beside <id>.patch.
+struct Specimen {
+  std::string id;
+  std::vector<std::string> rules;  // each of them speaks: `rule`, and those of `also`
+};
+
+// Reads all specimens, sorted by id.
+Status load_specimens(const std::string& root, std::vector<Specimen>& out);
 
 // A known deviation of one device. `[[expect]]` in conformance/expectations/<device>.toml: in
 // this case, for this rule, the verdict is this one and not PASS.

@@ -16,6 +16,7 @@ class Data : public ::testing::Test {
             ::testing::UnitTest::GetInstance()->current_test_info()->name();
     std::filesystem::create_directories(root_ + "/conformance/rules");
     std::filesystem::create_directories(root_ + "/conformance/expectations");
+    std::filesystem::create_directories(root_ + "/fuzzers/specimens");
   }
   void TearDown() override { std::filesystem::remove_all(root_); }
 
@@ -38,37 +39,101 @@ source = "vhost_net_disable_vq"
 version = "6.1.9"
 )";
 
+// A rule's row, whole, with `more` behind it.
+std::string rule_row(const std::string& id, const std::string& more = "case = 'states'",
+                     const std::string& devices = "['reference']") {
+  return "[[rule]]\nid = '" + id +
+         "'\nlevel = 'MUST'\nclause = 'VIRTIO 1.2, 2.7 Rings'\nlabel = 'devicenormative:Rings'\n"
+         "requirement = 'r'\nqueues = ['tx']\nneeds = []\nduties = []\ndevices = " +
+         devices + "\n" + more + "\n";
+}
+
 TEST_F(Data, RulesOfAllFilesSortedById) {
-  write("rules/b.toml", "[[rule]]\nid='B-02'\nrequirement='two'\nclause='2.7'\nlevel='MUST'\n");
-  write("rules/a.toml", "[[rule]]\nid='B-01'\nrequirement='one'\nclause='2.7'\nlevel='MUST'\n");
+  write("rules/b.toml", rule_row("ABC-02"));
+  write("rules/a.toml", rule_row("ABC-01"));
   std::vector<Rule> rules;
   ASSERT_TRUE(load_rules(root_, rules).ok());
   ASSERT_EQ(rules.size(), 2u);
-  EXPECT_EQ(rules[0].id, "B-01");
-  EXPECT_EQ(find_rule(rules, "B-02")->file, "conformance/rules/b.toml");
+  EXPECT_EQ(rules[0].id, "ABC-01");
+  EXPECT_EQ(find_rule(rules, "ABC-02")->file, "conformance/rules/b.toml");
 }
 
 TEST_F(Data, ACaseIsWantedOfWhatTheReferenceCanRun) {
-  const auto rule = [](std::string id, std::string more) {
-    return "[[rule]]\nid='" + id + "'\nrequirement='r'\nclause='2.7'\nlevel='MUST'\n" + more;
-  };
-  write("rules/a.toml", rule("A-01", "") +
-                            rule("A-02", "devices=['kernel', 'reference:inorder']\n") +
-                            rule("A-03", "devices=['vhost-user', 'qemu']\n") +
-                            rule("A-04", "devices=['reference']\ncase='none'\n") +
-                            rule("A-05", "devices=['reference']\ncase='later'\n"));
+  write("rules/a.toml", rule_row("ABC-01") +
+                            rule_row("ABC-02", "case='states'", "['kernel', 'reference:inorder']") +
+                            rule_row("ABC-03", "case='states'", "['vhost-user', 'qemu']") +
+                            rule_row("ABC-04", "case='none'") +
+                            rule_row("ABC-05", "later='no device can'") +
+                            rule_row("ABC-06", "via='vhost-user'"));
   std::vector<Rule> rules;
-  ASSERT_TRUE(load_rules(root_, rules).ok());
-  ASSERT_EQ(rules.size(), 5u);
+  const Status status = load_rules(root_, rules);
+  ASSERT_TRUE(status.ok()) << status.message();
+  ASSERT_EQ(rules.size(), 6u);
   EXPECT_TRUE(rules[0].wants_case);
   EXPECT_TRUE(rules[1].wants_case);
-  EXPECT_FALSE(rules[2].wants_case);
-  EXPECT_FALSE(rules[3].wants_case);
-  EXPECT_FALSE(rules[4].wants_case);
+  for (size_t i = 2; i < rules.size(); ++i) EXPECT_FALSE(rules[i].wants_case) << rules[i].id;
+  EXPECT_EQ(rules[4].later, "no device can");
+  EXPECT_EQ(rules[5].via, "vhost-user");
+}
+
+TEST_F(Data, NeedsAndDutiesAreThoseOfTheJudge) {
+  std::string row = rule_row("ASY-07", "");
+  write("rules/a.toml", row);
+  std::vector<Rule> rules;
+  EXPECT_NE(load_rules(root_, rules).message().find("`needs` and `duties`"), std::string::npos);
+  row.replace(row.find("needs = []"), 10, "needs = ['submits']");
+  row.replace(row.find("duties = []"), 11, "duties = ['stable-ring']");
+  write("rules/a.toml", row);
+  rules.clear();
+  const Status status = load_rules(root_, rules);
+  EXPECT_TRUE(status.ok()) << status.message();
+}
+
+TEST_F(Data, WhatARuleCannotSayIsRefused) {
+  const std::string row = rule_row("ABC-01");
+  const auto with = [&row](const std::string& from, const std::string& to) {
+    std::string changed = row;
+    return changed.replace(changed.find(from), from.size(), to);
+  };
+  const std::pair<std::string, std::string> kWrong[] = {
+      {with("level = 'MUST'", "level = 'MIGHT'"), "`level`"},
+      {with("['tx']", "['ctrl']"), "`queues`"},
+      {with("needs = []", "needs = ['x-rays']"), "`needs`"},
+      {with("duties = []", "duties = ['patience']"), "`duties`"},
+      {with("['reference']", "['toaster']"), "`devices`"},
+      {with("['reference']", "[]"), "`devices`"},
+      {with("label = 'devicenormative:Rings'\n", ""), "`label`"},
+      {with("devicenormative:", "sec:"), "`clause`"},
+      {with("case = 'states'", ""), "`case`"},
+      {with("case = 'states'", "case = 'later'"), "`case`"},
+      {with("case = 'states'", "via = 'qemu'"), "`via`"},
+      {row + "core = false\n", "`core`"},
+      {row + "colour = 'red'\n", "`colour`"},
+      {row + row, "another rule ABC-01"},
+  };
+  for (const auto& [text, expected] : kWrong) {
+    write("rules/a.toml", text);
+    std::vector<Rule> rules;
+    const Status status = load_rules(root_, rules);
+    EXPECT_NE(status.message().find(expected), std::string::npos)
+        << expected << ": " << status.message();
+  }
+}
+
+TEST_F(Data, SpecimensNameEachRuleThatMustSpeak) {
+  write("../fuzzers/specimens/a.toml",
+        "id = 'a'\norigin = 'o'\nsymptom = 's'\nrule = 'ABC-01'\nalso = ['ABC-02']\n");
+  std::vector<Specimen> specimens;
+  const Status status = load_specimens(root_, specimens);
+  ASSERT_TRUE(status.ok()) << status.message();
+  ASSERT_EQ(specimens.size(), 1u);
+  EXPECT_EQ(specimens[0].rules, (std::vector<std::string>{"ABC-01", "ABC-02"}));
+  write("../fuzzers/specimens/a.toml", "id = 'b'\nrule = 'ABC-01'\n");
+  EXPECT_NE(load_specimens(root_, specimens).message().find("`id`"), std::string::npos);
 }
 
 TEST_F(Data, AnErrorSaysFileLineAndWhatWasExpected) {
-  write("rules/a.toml", "[[rule]]\nid='B-01'\n");
+  write("rules/a.toml", "[[rule]]\nid='ABC-01'\n");
   std::vector<Rule> rules;
   const Status status = load_rules(root_, rules);
   EXPECT_TRUE(status.message().starts_with("conformance/rules/a.toml:1:")) << status.message();

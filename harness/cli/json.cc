@@ -102,7 +102,11 @@ std::string rules_json(const std::vector<Rule>& rules) {
                     {"requirement", rule.requirement},
                     {"clause", rule.clause},
                     {"level", rule.level},
+                    {"core", rule.core},
                     {"judged", judged},
+                    {"devices", rule.devices},
+                    {"via", rule.via},
+                    {"later", rule.later},
                     {"file", rule.file}});
   }
   Json unknown = Json::array();

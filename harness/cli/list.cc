@@ -1,10 +1,7 @@
 // rules, ops, devices, explain: what there is.
 #include <fmt/core.h>
 
-#include <algorithm>
-#include <map>
-
-#include "cli/cases.h"
+#include "cli/coverage.h"
 #include "cli/data.h"
 #include "cli/options.h"
 #include "cli/outcome.h"
@@ -16,20 +13,6 @@
 
 namespace va {
 namespace {
-
-using CasesByRule = std::map<std::string, std::vector<std::string>>;
-
-CasesByRule cases_by_rule() {
-  CasesByRule by_rule;
-  for (const std::string& path : project_cases()) {
-    std::string text;
-    if (!read_file(path, text).ok()) continue;
-    if (const std::string rule = rule_of(text); !rule.empty()) {
-      by_rule[rule].push_back(relative_to_root(path));
-    }
-  }
-  return by_rule;
-}
 
 std::string needs_text(uint32_t needs) {
   return needs == 0 ? "on every device" : "where a trace shows " + sees_text(needs);
@@ -67,24 +50,32 @@ std::string devices_text(uint8_t devices) {
   return text.empty() ? "reserved: no device yet" : text.substr(1);
 }
 
+void print_names(std::string_view title, const NamesByRule& by_rule, const std::string& rule) {
+  const auto names = by_rule.find(rule);
+  if (names == by_rule.end()) {
+    fmt::print("  {:<10} none\n", title);
+    return;
+  }
+  for (const std::string& name : names->second) {
+    fmt::print("  {:<10} {}\n", title, name);
+    title = "";
+  }
+}
+
 void explain_rule(const Rule& rule) {
   fmt::print("{}  {}\n", rule.id, rule.requirement);
   fmt::print("  level      {}\n  clause     {}\n  data       {}\n", rule.level, rule.clause,
              rule.file);
   const RuleInfo* judged = find_judged(rule.id);
-  fmt::print("  judged     {}\n",
-             judged == nullptr ? "by its cases alone" : needs_text(judged->needs));
-  const CasesByRule by_rule = cases_by_rule();
-  const auto cases = by_rule.find(rule.id);
-  if (cases == by_rule.end()) {
-    fmt::print("  cases      none\n");
-    return;
-  }
-  std::string_view name = "cases";
-  for (const std::string& path : cases->second) {
-    fmt::print("  {:<10} {}\n", name, path);
-    name = "";
-  }
+  const bool waits = judged == nullptr && (!rule.via.empty() || !rule.later.empty());
+  fmt::print("  judged     {}\n", waits               ? "not yet"
+                                  : judged == nullptr ? "by its cases alone"
+                                                      : needs_text(judged->needs));
+  if (!rule.via.empty()) fmt::print("  via        {}\n", rule.via);
+  if (!rule.later.empty()) fmt::print("  later      {}\n", rule.later);
+  print_names("cases", cases_by_rule(), rule.id);
+  NamesByRule specimens;
+  if (specimens_by_rule(specimens).ok()) print_names("specimens", specimens, rule.id);
 }
 
 void explain_op(const OpInfo& info) {
@@ -101,21 +92,6 @@ void explain_event(const EventInfo& info) {
   fmt::print("< {}\n  {}\n", text, info.doc);
 }
 
-int coverage(const std::vector<Rule>& rules) {
-  const CasesByRule by_rule = cases_by_rule();
-  size_t wanted = 0;
-  size_t without = 0;
-  for (const Rule& rule : rules) {
-    if (!rule.wants_case) continue;
-    ++wanted;
-    if (by_rule.contains(rule.id)) continue;
-    ++without;
-    fmt::print("{:<8} {}\n", rule.id, rule.requirement);
-  }
-  fmt::print("{} of {} rules that the reference can run have a case\n", wanted - without, wanted);
-  return without == 0 ? kExitOk : kExitFound;
-}
-
 }  // namespace
 
 int rules_command(const Options& options) {
@@ -124,14 +100,17 @@ int rules_command(const Options& options) {
     fmt::print(stderr, "{}\n", status.message());
     return kExitBroken;
   }
-  if (options.coverage) return coverage(rules);
+  if (options.coverage) return coverage_command(rules);
   if (options.json) {
     fmt::print("{}\n", rules_json(rules));
     return kExitOk;
   }
   for (const Rule& rule : rules) {
     fmt::print("{:<8} {:<7} {}{}\n", rule.id, rule.level, rule.requirement,
-               find_judged(rule.id) == nullptr ? " (by its cases alone)" : "");
+               !rule.later.empty()               ? " (later: " + rule.later + ")"
+               : !rule.via.empty()               ? " (via " + rule.via + ")"
+               : find_judged(rule.id) == nullptr ? " (by its cases alone)"
+                                                 : "");
   }
   return kExitOk;
 }

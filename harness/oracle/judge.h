@@ -47,7 +47,8 @@ struct Verdicts {
 // A rule as the judge knows it; text and clause live in conformance/rules.
 struct RuleInfo {
   std::string_view id;
-  uint32_t needs;  // Sees bits
+  uint32_t needs;   // Sees bits
+  uint32_t duties;  // that it presumes of the driver (oracle/driver_duty.h)
 };
 std::span<const RuleInfo> judged_rules();
 

@@ -120,7 +120,7 @@ static_assert(in_order(), "a row stands where its Rule says");
 
 constexpr std::array<RuleInfo, kRules> make_infos() {
   std::array<RuleInfo, kRules> infos{};
-  for (size_t i = 0; i < kRules; ++i) infos[i] = {kRows[i].id, kRows[i].needs};
+  for (size_t i = 0; i < kRules; ++i) infos[i] = {kRows[i].id, kRows[i].needs, kRows[i].duties};
   return infos;
 }
 constexpr std::array<RuleInfo, kRules> kInfos = make_infos();
