@@ -80,7 +80,7 @@ class Judge::Impl {
   void call(const Event& event);
   void submitted(const Event& event);
   void frame(const Event& event);
-  void write(const Event& event);
+  void write(const Event& event, uint32_t number);
   void begin_call(const Event& event);
   void end_call(const Event& event, uint32_t number);
   void idle(const Trace& trace, size_t number);
@@ -230,14 +230,14 @@ void Judge::Impl::judge_event(const Trace& trace, const Event& event, size_t num
     case EventKind::kDone:
       return end_call(event, static_cast<uint32_t>(number));
     case EventKind::kWrite:
-      return write(event);
+      return write(event, static_cast<uint32_t>(number));
     case EventKind::kInjected:
       model_.on_injected();
       return receive_.injected(context_, event, static_cast<uint32_t>(number));
     case EventKind::kReceived:
       return receive_.received(context_, event);
     case EventKind::kDirty:
-      return dirty_.marked(event);
+      return dirty_.marked(context_, event);
     case EventKind::kSteps:
       if (!ended_) robustness_.steps(context_, event, replay_.executed());
       return;
@@ -327,9 +327,9 @@ void Judge::Impl::call(const Event& event) {
   notifications_.call(context_, q, event);
 }
 
-void Judge::Impl::write(const Event& event) {
+void Judge::Impl::write(const Event& event, uint32_t number) {
   oracle::check_write(context_, event);
-  receive_.write(context_, event);
+  receive_.write(context_, event, number);
   dirty_.write(context_, event);
   model_.on_device_write(event.arg[0], event.arg[1]);
 }

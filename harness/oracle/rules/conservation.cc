@@ -25,6 +25,29 @@ VA_COLD void say_slot(Finding& f, const QueueModel& q, uint64_t slot, uint64_t i
   f.actual = "slot " + std::to_string(slot) + " was written (id " + std::to_string(id) + ")";
 }
 
+// The entry was published already, for the same chain: what is new is its len.
+bool only_len_differs(const QueueModel& q, uint64_t slot, uint64_t id, uint64_t len) {
+  const StagedEntry& there = q.entries[slot];
+  return there.life == q.life && !there.fresh && there.id == id && there.len != len;
+}
+
+VA_COLD void say_batch(Finding& f, const QueueModel& q, uint16_t position, uint16_t end) {
+  f.expected = "used idx moves over a batch whose entry lies in slot " +
+               std::to_string(q.slot(position)) + ", its first";
+  f.actual = "used idx " + hex16(end) + ", and no entry there";
+}
+
+VA_COLD void say_tail(Finding& f, const Request& last, uint32_t skipped, uint32_t id) {
+  f.expected = "an entry for " + std::to_string(skipped + 1) + " chains names the last of them, " +
+               describe(last);
+  f.actual = "id " + std::to_string(id);
+}
+
+VA_COLD void say_skipped(Finding& f, const Request& request) {
+  f.expected = describe(request) + ", which the entry of a batch skips, is done with";
+  f.actual = "the backend holds it";
+}
+
 VA_COLD void say_idx(Finding& f, const QueueModel& q, uint16_t value) {
   f.expected = "used idx from " + hex16(q.used_idx) + " to at most " +
                hex16(static_cast<uint16_t>(q.used_idx + q.outstanding)) + ": the device has " +
@@ -59,7 +82,9 @@ void Conservation::entry(Context& context, QueueModel& q, const Event& event) {
   }
   const auto ahead = static_cast<uint32_t>((slot + q.num - q.slot(q.used_idx)) % q.num);
   if (ahead >= q.outstanding && context.report.may_judge(Rule::kUsd08, event.queue)) {
-    if (Finding* f = context.report.open(Rule::kUsd08, VerdictKind::kFail, event.queue, event.op)) {
+    const bool late = context.report.sees(kEveryStore) && only_len_differs(q, slot, id, len);
+    const Rule rule = late ? Rule::kUsd02 : Rule::kUsd08;
+    if (Finding* f = context.report.open(rule, VerdictKind::kFail, event.queue, event.op)) {
       say_slot(*f, q, slot, id);
     }
     q.spoiled = true;
@@ -111,6 +136,25 @@ VA_COLD void Conservation::blame(Context& context, Queue queue, uint32_t id) {
   }
 }
 
+void Conservation::check_skipped(Context& context, const QueueModel& q, const Request& request) {
+  if (!request.submitted || request.completed) return check_publication(context, q, request, 0);
+  if (Finding* f =
+          context.report.open(Rule::kIor03, VerdictKind::kFail, request.queue, context.op)) {
+    say_skipped(*f, request);
+  }
+}
+
+// Whether `r`, which the entry names, is the chain behind those that it skipped.
+bool Conservation::ends_batch(Context& context, QueueModel& q, const Request* r, uint32_t skipped,
+                              uint32_t id) {
+  const Request* last = context.model.oldest_open(q);
+  if (last == nullptr || last == r) return true;
+  if (Finding* f = context.report.open(Rule::kIor02, VerdictKind::kFail, last->queue, context.op)) {
+    say_tail(*f, *last, skipped, id);
+  }
+  return false;
+}
+
 // With IN_ORDER one entry, in the slot of the first, may stand for a batch (2.7.9): then it names
 // the last, and the slots of the others are skipped. Returns the position behind the batch; kBad
 // where a rule spoke.
@@ -118,7 +162,14 @@ uint32_t Conservation::publish_one(Context& context, QueueModel& q, Queue queue,
                                    uint16_t end) {
   Model& model = context.model;
   StagedEntry& entry = q.entries[q.slot(position)];
+  const bool batches = (model.acked_features() & kBitInOrder) != 0;
   if (entry.life != q.life || entry.position != position || !entry.fresh) {
+    if (batches && static_cast<uint16_t>(end - position) > 1) {
+      if (Finding* f = context.report.open(Rule::kIor02, VerdictKind::kFail, queue, context.op)) {
+        say_batch(*f, q, position, end);
+      }
+      return kBad;
+    }
     const bool wraps = position == 0xffff || end < position;
     const Rule rule = wraps ? Rule::kSpl03 : Rule::kUsd06;
     if (Finding* f = context.report.open(rule, VerdictKind::kFail, queue, context.op)) {
@@ -129,13 +180,13 @@ uint32_t Conservation::publish_one(Context& context, QueueModel& q, Queue queue,
   entry.fresh = false;
   if (q.staged != 0) --q.staged;
   auto next = static_cast<uint16_t>(position + 1);
-  if ((model.acked_features() & kBitInOrder) != 0) {
+  if (batches) {
     while (next != end) {
       const StagedEntry& skipped = q.entries[q.slot(next)];
       if (skipped.life == q.life && skipped.position == next && skipped.fresh) break;
       Request* r = model.oldest_open(q);
       if (r == nullptr) break;
-      check_publication(context, q, *r, 0);
+      check_skipped(context, q, *r);
       r->used_len = kUnknownLen;
       model.mark_used(q, *r);
       append(published_, r);
@@ -143,6 +194,8 @@ uint32_t Conservation::publish_one(Context& context, QueueModel& q, Queue queue,
     }
   }
   Request* r = model.outstanding(q, queue, entry.id);
+  const auto skipped = static_cast<uint16_t>(next - position - 1);
+  if (skipped != 0 && !ends_batch(context, q, r, skipped, entry.id)) return kBad;
   if (r == nullptr) {
     blame(context, queue, entry.id);
     return kBad;

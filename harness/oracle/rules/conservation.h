@@ -5,10 +5,13 @@
 //   SPL-03  2.7.8    used idx runs freely across 65535
 //   SPL-11  2.7.6    a head out of range comes back in no used entry (safety)
 //   USD-01  2.7.8    the id of a used entry is the head of the chain
+//   USD-02  2.7.8.2  len is set before used idx covers the entry
 //   USD-05  2.7.8    len counts bytes written: 0 for transmit (NON-STRICT)
 //   USD-06  2.7.8    used idx moves by as many entries as were stored
 //   USD-07  2.7.8    used idx never passes what was made available
 //   USD-08  2.7.8    used idx never moves back; published slots stay until the ring laps
+//   IOR-02  2.7.9    with IN_ORDER an entry for a batch lies in the first slot and names the last
+//   IOR-03  2.7.9    the chains that it skips are done with
 //
 // Clauses of VIRTIO 1.2. The used ring is believed from one used idx to the next; after the first
 // thing that is wrong the queue's accounts are closed (QueueModel::spoiled).
@@ -35,6 +38,9 @@ class Conservation {
   static constexpr uint32_t kBad = 0x10000;  // no used index
   uint32_t publish_one(Context& context, QueueModel& q, Queue queue, uint16_t position,
                        uint16_t end);
+  static void check_skipped(Context& context, const QueueModel& q, const Request& request);
+  static bool ends_batch(Context& context, QueueModel& q, const Request* r, uint32_t skipped,
+                         uint32_t id);
   static void blame(Context& context, Queue queue, uint32_t id);
 
   std::vector<Request*> published_;

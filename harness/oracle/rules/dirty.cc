@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "base/hot.h"
 #include "oracle/rules/buffers.h"
 #include "prog/layout.h"
 
@@ -69,7 +70,7 @@ bool DirtyRules::Pages::first_beyond(const Pages& than, uint64_t& page) const {
 
 void DirtyRules::begin() {
   changing_ = 0;
-  changed_ = false;
+  changed_ = started_ = false;
   if (!touched_) return;
   touched_ = has_base_ = false;
   logs_since_ = 0;
@@ -79,12 +80,14 @@ void DirtyRules::begin() {
 }
 
 void DirtyRules::end_interval() {
+  started_ = false;
   stored_.clear();
   marked_.clear();
   changed_ = changing_ != 0;
 }
 
 void DirtyRules::call_begins(Opcode code) {
+  started_ = started_ || code == Opcode::kBackend;
   if (!changes_log(code)) return;
   ++changing_;
   changed_ = true;
@@ -191,9 +194,25 @@ void DirtyRules::used(Context& context, const Request& request) {
   }
 }
 
-void DirtyRules::marked(const Event& event) {
+void DirtyRules::marked(Context& context, const Event& event) {
   touched_ = true;
+  if (!started_) check_stopped(context, event);
   marked_.add(event.arg[0]);
+}
+
+// Since the last settle no ring had a backend, or was given one.
+VA_COLD void DirtyRules::check_stopped(Context& context, const Event& event) {
+  const auto queues = context.model.live_queues();
+  const bool stopped = std::all_of(queues.begin(), queues.end(), [&](Queue queue) {
+    const QueueModel& q = context.model.queue(queue);
+    return !q.may_act() && q.stop_settled && context.report.may_judge(Rule::kLog09, queue);
+  });
+  if (!stopped || queues.empty()) return;
+  if (Finding* f =
+          context.report.open(Rule::kLog09, VerdictKind::kFail, queues.front(), event.op)) {
+    f->expected = "no page is marked any more: the rings are stopped";
+    f->actual = "page " + hex16(event.arg[0]) + " is";
+  }
 }
 
 // ---- the end of an interval ------------------------------------------------------------------

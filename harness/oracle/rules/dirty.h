@@ -7,6 +7,7 @@
 //           it, where VHOST_VRING_F_LOG is set: entries, used idx, used flags, avail_event
 //   LOG-04  all pages of a write that crosses pages
 //   LOG-08  and from the moment when LOG_ALL is acked, also for buffers that were given before
+//   LOG-09  nothing is marked once the rings are stopped (vhost-user, Migration)
 //   LOG-12  nothing else is (NON-STRICT: to mark too much costs time, not data)
 //
 // The truth is what was stored, as the trace shows it; nothing is asked of the device. Marks are
@@ -38,7 +39,7 @@ class DirtyRules {
   // A request became used.
   void used(Context& context, const Request& request);
   // The device marked a page.
-  void marked(const Event& event);
+  void marked(Context& context, const Event& event);
   void idle(Context& context) {
     if (touched_) judge_interval(context);
   }
@@ -75,11 +76,13 @@ class DirtyRules {
   bool demands(Context& context) const;
   void demand(const Demand& demand);
   void end_interval();
+  void check_stopped(Context& context, const Event& event);
 
   bool touched_ = false;     // the Program has to do with a log: there is something to clear
   bool has_base_ = false;    // and it is the suite's own log
   uint32_t changing_ = 0;    // calls under way that change what is demanded
   bool changed_ = false;     // one of them returned in this interval
+  bool started_ = false;     // a backend call was made in this interval
   uint32_t logs_since_ = 0;  // number of the event since when LOG_ALL is acked; 0: it is not
   std::array<RingLog, kQueues> rings_{};
 

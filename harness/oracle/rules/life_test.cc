@@ -174,5 +174,19 @@ TEST(Expectations, UnknownRuleNeedsExpectations) {
   EXPECT_EQ(s.line("> busy").verdict(), "FAIL NET-08");
 }
 
+TEST(Offer, FeaturesComeWithWhatTheyRequire) {
+  const std::pair<const char*, const char*> kOffers[] = {
+      {"0x139008000", "PASS"},        {"0x139008082", "PASS"},  // GUEST_TSO4 with GUEST_CSUM
+      {"0x139008080", "FAIL FEA-01"},                           // without
+      {"0x139408000", "FAIL FEA-01"},                           // MQ without CTRL_VQ
+      {"0x39008000", "FAIL FEA-03"},                            // no VERSION_1
+  };
+  for (const auto& [offer, verdict] : kOffers) {
+    Script s;
+    s.line("get_features").line("< begin").line(std::string("< done ok value=") + offer);
+    EXPECT_EQ(s.verdict(), verdict) << offer;
+  }
+}
+
 }  // namespace
 }  // namespace va::oracle

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/hot.h"
+#include "oracle/rules/features.h"
 
 namespace va::oracle {
 namespace {
@@ -93,6 +94,9 @@ void check_return(Context& context, const Op& op, const Event& event) {
       break;
     case Opcode::kSetMemTable:
       check_memory(context);
+      break;
+    case Opcode::kGetFeatures:
+      check_offer(context, event.arg[1]);
       break;
     case Opcode::kGetVringBase:
       check_base(context, op, event.arg[1]);

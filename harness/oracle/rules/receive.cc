@@ -73,7 +73,7 @@ void ReceiveRules::injected(Context& context, const Event& event, uint32_t numbe
 
 // ---- buffers ---------------------------------------------------------------------------------
 
-void ReceiveRules::write(Context& context, const Event& event) {
+void ReceiveRules::write(Context& context, const Event& event, uint32_t number) {
   if (!context.report.sees(kEveryStore)) return;
   uint64_t gpa = event.arg[0];
   for (uint64_t left = event.arg[1]; left != 0;) {
@@ -84,8 +84,9 @@ void ReceiveRules::write(Context& context, const Event& event) {
     Extent* last = extents_.empty() ? nullptr : &extents_.back();
     if (last != nullptr && last->serial == serial && last->to == place.offset) {
       last->to += n;
+      last->at = number;
     } else {
-      extents_.push_back({serial, place.offset, place.offset + n});
+      extents_.push_back({serial, number, place.offset, place.offset + n});
     }
     gpa += n;
     left -= n;
@@ -106,12 +107,23 @@ uint64_t ReceiveRules::written(uint32_t serial) const {
   return end;
 }
 
+// When it was stored into last.
+uint32_t ReceiveRules::stored_last(uint32_t serial) const {
+  uint32_t last = 0;
+  for (const Extent& e : extents_) {
+    if (e.serial == serial) last = std::max(last, e.at);
+  }
+  return last;
+}
+
 void ReceiveRules::used(Context& context, const Request& r, uint32_t number) {
   Account& a = account(context, r.queue);
   const uint32_t serial = context.model.serial(r);
   const uint64_t bytes = written(serial);
+  const uint32_t stored_at = stored_last(serial);
   std::erase_if(extents_, [serial](const Extent& e) { return e.serial == serial; });
-  a.used.push_back({serial, number, bytes, context.model.header_length(), merges(context.model)});
+  a.used.push_back(
+      {serial, number, stored_at, bytes, context.model.header_length(), merges(context.model)});
   if (r.used_len == kUnknownLen) return;
   const bool every_store = context.report.sees(kEveryStore | kMemory);
   const uint64_t most = every_store ? bytes : r.room;
@@ -150,6 +162,7 @@ void ReceiveRules::received(Context& context, const Event& event) {
   check_num_buffers(context, event.queue, a, claimed);
   check_header(context, event);
   if (!a.used[at].merges) return;
+  check_parts(context, event, a);
   for (size_t i = at; i + 1 < a.first; ++i) {
     const Request& r = context.model.request(a.used[i].serial);
     if (r.used_len == kUnknownLen || r.used_len >= r.room) continue;
@@ -162,9 +175,25 @@ void ReceiveRules::received(Context& context, const Event& event) {
   }
 }
 
+// A part that was stored when another was used already.
+void ReceiveRules::check_parts(Context& context, const Event& event, const Account& a) {
+  for (size_t i = a.packet; i < a.first; ++i) {
+    if (a.used[i].stored_at <= a.used[a.packet].at) continue;
+    if (Finding* f = context.report.open(Rule::kAsy06, VerdictKind::kFail, event.queue, event.op)) {
+      f->expected = "all parts of the packet are written when its first, " +
+                    describe(context.model.request(a.used[a.packet].serial)) + ", is used";
+      f->actual =
+          describe(context.model.request(a.used[i].serial)) + " was written into afterwards";
+    }
+    return;
+  }
+}
+
 // Only the driver's offloads (5.1.3) let the device say anything about checksum or segments.
 void ReceiveRules::check_header(Context& context, const Event& event) {
   constexpr uint64_t kGuestCsum = uint64_t{1} << 1;
+  constexpr uint64_t kRscExt = uint64_t{1} << 61;
+  constexpr uint64_t kRscInfo = 4;                                             // of flags
   constexpr uint64_t kGuestSegments = uint64_t{0xb} << 7 | uint64_t{3} << 54;  // TSO, UFO, USO
   const struct {
     Rule rule;
@@ -172,7 +201,8 @@ void ReceiveRules::check_header(Context& context, const Event& event) {
     const char* field;
     uint64_t value;
   } fields[] = {{Rule::kNet06, kGuestCsum, "flags", event.arg[2] & 0xff},
-                {Rule::kNet07, kGuestSegments, "gso_type", event.arg[2] >> 8 & 0xff}};
+                {Rule::kNet07, kGuestSegments, "gso_type", event.arg[2] >> 8 & 0xff},
+                {Rule::kNet09, kRscExt, "RSC_INFO", event.arg[2] & kRscInfo}};
   for (const auto& each : fields) {
     if (each.value == 0 || (context.model.acked_features() & each.features) != 0) continue;
     if (Finding* f = context.report.open(each.rule, VerdictKind::kFail, event.queue, event.op)) {

@@ -2,13 +2,15 @@
 //
 //   USD-03  2.7.8.2    at least len bytes are written, from the first writable one on, before used
 //                      idx covers the entry; so len is never more than was written
-//   USD-04  2.7.8.2    and it counts all of the packet that was written (NON-STRICT: it may be
-//   less) NET-01  5.1.6.3.2  without MRG_RXBUF a packet takes one buffer and num_buffers is 1
+//   USD-04  2.7.8      and it counts all of the packet that was written (NON-STRICT for less)
+//   NET-01  5.1.6.3.2  without MRG_RXBUF a packet takes one buffer and num_buffers is 1
 //   NET-02  5.1.6.4.1  with it, num_buffers is the number of buffers that the packet is spread over
 //   NET-03  5.1.6.4.1  all of them but the last are filled
 //   NET-04  5.1.6.4.1  and they become used together
 //   NET-06  5.1.6.4.1  flags are 0: GUEST_CSUM is not acked
 //   NET-07  5.1.6.4.1  gso_type is NONE: no GUEST_ feature for segments is acked
+//   NET-09  5.1.6.4.1  RSC_INFO is not set: RSC_EXT is not acked
+//   ASY-06  5.1.6.4.1  no part of a merged packet is used before all parts are written
 //   NET-23  5.1.6.4    a frame arrives as it was, once; cut off only where its buffers were full
 //   POL-03             in the order in which the backend had them, none left out
 //   POL-04             and while there are buffers, without waiting for anything else
@@ -31,8 +33,8 @@ class ReceiveRules {
   void begin();
   // `number` is the event's. The backend has a frame for the driver.
   void injected(Context& context, const Event& event, uint32_t number);
-  // The device stored into guest memory.
-  void write(Context& context, const Event& event);
+  // The device stored into guest memory. `number` as above.
+  void write(Context& context, const Event& event, uint32_t number);
   // The request became used; its used_len is known.
   void used(Context& context, const Request& request, uint32_t number);
   // The driver took a packet, and read its frame.
@@ -44,6 +46,7 @@ class ReceiveRules {
   // Bytes of a request's writable part that were stored, counted from its first.
   struct Extent {
     uint32_t serial = 0;
+    uint32_t at = 0;  // number of the last event that stored some of it
     uint64_t from = 0;
     uint64_t to = 0;
   };
@@ -55,9 +58,10 @@ class ReceiveRules {
   };
   struct Used {
     uint32_t serial = 0;
-    uint32_t at = 0;       // number of the event that published it
-    uint64_t written = 0;  // bytes, without a gap from the first on
-    uint32_t header = 0;   // the header's length, and whether packets span buffers, at that time
+    uint32_t at = 0;         // number of the event that published it
+    uint32_t stored_at = 0;  // and of the last one that stored into it before
+    uint64_t written = 0;    // bytes, without a gap from the first on
+    uint32_t header = 0;     // the header's length, and whether packets span buffers, at that time
     bool merges = false;
   };
   struct Account {
@@ -74,7 +78,9 @@ class ReceiveRules {
 
   Account& account(Context& context, Queue queue);
   uint64_t written(uint32_t serial) const;
+  uint32_t stored_last(uint32_t serial) const;
   static void check_header(Context& context, const Event& event);
+  static void check_parts(Context& context, const Event& event, const Account& a);
   static bool is_void(Model& model, const Account& a);
   void check_num_buffers(Context& context, Queue queue, const Account& a, uint64_t claimed);
   bool spread_further(Model& model, const Account& a, uint64_t bytes) const;

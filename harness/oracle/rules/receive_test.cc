@@ -48,6 +48,20 @@ TEST(Receive, Usd04LenWithoutTheHeader) {
   EXPECT_EQ(s.verdict(), "NON-STRICT USD-04; FAIL NET-23");
 }
 
+TEST(Receive, Asy06PartWrittenBehindTheFirst) {
+  ReceiveScript s(kMergeSync);
+  s.avail(100).avail(100).line("kick rx").inject(150);
+  s.write(0, 0, 100).write(0, 10, 2).used(0, 100).idx().write(1, 0, 62).used(1, 62).idx().call();
+  EXPECT_EQ(s.received(0, 2).frame(0, 150).verdict(), "FAIL ASY-06");
+}
+
+TEST(Receive, Net09RscInfo) {
+  ReceiveScript s;
+  s.avail().post().inject(60).complete(0).write(0, 0, 72).used(0, 72).idx().call();
+  s.line("< received rx id=0 buffers=1 header=0x4").frame(0, 60);
+  EXPECT_EQ(s.verdict(), "FAIL NET-06; FAIL NET-09");
+}
+
 TEST(Receive, Net01OneBufferWithoutMerging) {
   ReceiveScript s;
   s.avail().post().inject(60).complete(0).write(0, 0, 72).used(0, 72).idx().call();

@@ -60,6 +60,15 @@ TEST(Ring, Usd01IdIsNoHead) {
   EXPECT_EQ(t.verdict(), "FAIL USD-01");
 }
 
+TEST(Ring, Usd02LenIsSetBehindTheIndex) {
+  Script s;
+  s.avail().kick().complete(0).used(0, 1).line("< used tx slot=0 id=0 len=0");
+  EXPECT_EQ(s.verdict(), "NON-STRICT USD-05; FAIL USD-02");
+  Script t;  // another chain's entry in its place is another rule's
+  t.avail().kick().complete(0).used(0).line("< used tx slot=0 id=1 len=0");
+  EXPECT_EQ(t.verdict(), "FAIL USD-08");
+}
+
 TEST(Ring, Usd05LenOfTransmitIsZero) {
   Script s;
   s.avail().kick().complete(0).used(0, 12).call().idle();
@@ -158,6 +167,26 @@ TEST(Order, InOrderFeatureAllowsABatchOfOneEntry) {
   s.avail().avail().kick().complete(0).complete(1).entry(1).line("< used_idx tx 0x0001").call();
   s.idle();
   EXPECT_EQ(s.verdict(), "PASS");
+}
+
+TEST(Order, Ior02BatchLiesInTheFirstSlotAndNamesTheLast) {
+  Script first(8, 0, "IN_ORDER");
+  first.avail().avail().avail().kick().complete(0).complete(1).complete(2);
+  Script s = first;
+  s.line("< used tx slot=2 id=2 len=0").line("< used_idx tx 0x0003");
+  EXPECT_EQ(s.verdict(), "FAIL IOR-02");
+  Script t = first;
+  t.line("< used tx slot=0 id=0 len=0").line("< used_idx tx 0x0003");
+  EXPECT_EQ(t.verdict(), "FAIL IOR-02");
+  first.line("< used tx slot=0 id=2 len=0").line("< used_idx tx 0x0003").call().idle();
+  EXPECT_EQ(first.verdict(), "PASS");
+}
+
+TEST(Order, Ior03SkippedChainsAreDone) {
+  Script s(8, 0, "IN_ORDER");
+  s.avail().avail().kick().complete(1).line("< used tx slot=0 id=1 len=0");
+  s.line("< used_idx tx 0x0002").call();
+  EXPECT_EQ(s.verdict(), "FAIL IOR-03");
 }
 
 TEST(Wire, Net23Content) {
