@@ -10,14 +10,17 @@
 //   - chains are built by `avail` alone, within the ring's size, header first, never empty;
 //   - used_event is written only with EVENT_IDX, avail flags only without (VIRTIO 1.2, 2.7.7.1);
 //   - every group is kicked, and every disturbance that ends is followed by a kick;
-//   - the ring is set up anew only when the device no longer has it.
+//   - the ring is set up anew only when the device no longer has it;
+//   - control calls in between change nothing that the driver relies on (generate_control.h).
 // What keeps it executable: at most kMaxOpen requests are outstanding, and of two control calls
 // at most one waits for requests. `open_` holds what may still be outstanding, never less than is.
 #include <algorithm>
 #include <array>
 
+#include "prog/generate_control.h"
 #include "prog/generate_receive.h"
 #include "prog/kernel_shape.h"
+#include "prog/layout.h"
 #include "prog/mutate.h"
 #include "prog/validate.h"
 
@@ -40,10 +43,11 @@ enum Step : uint32_t {
   kHoldWorker,
   kLoop,
   kLife,
+  kControl,
   kSteps,
 };
 // How often each comes up, out of their sum.
-constexpr std::array<uint32_t, kSteps> kStepWeights = {30, 24, 12, 8, 4, 5, 6, 4, 8, 3, 2, 1};
+constexpr std::array<uint32_t, kSteps> kStepWeights = {30, 24, 12, 8, 4, 5, 6, 4, 8, 3, 2, 1, 8};
 
 class Generator {
  public:
@@ -52,7 +56,9 @@ class Generator {
         options_(options),
         ops_(out.ops),
         kernel_((options.device_kinds & kKernel) != 0),
-        receive_(random, out.ops) {}
+        controls_(!options.transmit_only && !kernel_),
+        receive_(random, out.ops),
+        control_(random, out.ops) {}
 
   void run() {
     choose_steps();
@@ -82,6 +88,7 @@ class Generator {
   void choose_steps() {
     total_ = 0;
     for (uint32_t i = 0; i < kSteps; ++i) {
+      if (i == kControl && !controls_) continue;
       const bool needed = i == kExpose || i == kCompleteSome;
       weights_[i] = needed || !random_.one_in(3) ? kStepWeights[i] : 0;
       total_ += weights_[i];
@@ -98,7 +105,8 @@ class Generator {
         &Generator::expose,      &Generator::complete_some, &Generator::settle,
         &Generator::notify,      &Generator::spurious_kick, &Generator::swap,
         &Generator::query,       &Generator::disturb,       &Generator::interleave,
-        &Generator::hold_worker, &Generator::loop,          &Generator::new_life};
+        &Generator::hold_worker, &Generator::loop,          &Generator::new_life,
+        &Generator::control};
     (this->*kFunctions[kind])();
   }
 
@@ -125,10 +133,38 @@ class Generator {
     }
     // Without ANY_LAYOUT a legacy driver gives the header a descriptor of its own.
     if (legacy()) num_ = std::max(num_, 2u);
-    add(Opcode::kVring, num_, idx_, features_);
+    if (controls_ && ops_.empty() && random_.one_in(8)) {
+      spell_out();
+    } else {
+      add(Opcode::kVring, num_, idx_, features_);
+    }
     add(Opcode::kBackend, peer());
+    control_.start_life(kTx, num_, features_);
     stopped_ = false;
-    if (receives_) receive_.start_life(features_);
+    if (!receives_) return;
+    receive_.start_life(features_);
+    control_.start_life(kRx, receive_.ring_size(), features_);
+  }
+
+  // What `vring` stands for, in calls of the Program's own; for the ring that a driver has at
+  // first.
+  void spell_out() {
+    num_ = kDefaultNum;
+    idx_ = 0;
+    const RingLayout ring = ring_layout(kTx, num_);
+    add(Opcode::kBare);
+    add(Opcode::kSetOwner);
+    add(Opcode::kSetFeatures, feature_bits(features_));
+    add(Opcode::kSetMemTable);
+    add(Opcode::kSetVringNum, num_);
+    add(Opcode::kSetVringBase, idx_);
+    Op& addr =
+        add(Opcode::kSetVringAddr, user_of(ring.desc), user_of(ring.avail), user_of(ring.used));
+    if ((features_ & kLogAll) != 0) addr.arg[3] = ring.used, addr.arg[4] = 1;
+    add(Opcode::kSetVringKick);
+    add(Opcode::kSetVringCall);
+    if (random_.one_in(2)) add(Opcode::kSetVringErr);
+    if ((features_ & kLogAll) != 0) add(Opcode::kSetLogBase);
   }
 
   // The device is closed or given up with requests in flight, then set up anew.
@@ -296,8 +332,10 @@ class Generator {
   void interleave() {
     if (kernel_) return expose();
     add(Opcode::kAt, random_.below(kPoints), random_.one_in(3) ? random_.below(3) : 0);
-    const uint32_t kind = random_.below(4);
-    if (kind == 0 && open_count_ < kMaxOpen) {
+    const uint32_t kind = random_.below(controls_ ? 6 : 4);
+    if (kind > 3) {
+      control_.single(some_queue());
+    } else if (kind == 0 && open_count_ < kMaxOpen) {
       avail(false);
     } else if (kind == 1) {
       notify();
@@ -319,6 +357,8 @@ class Generator {
       expose();
       if (random_.one_in(2)) complete_some();
       if (random_.one_in(2)) add(Opcode::kStep, random_.below(3));
+      if (receives_) receive_.step();
+      if (controls_ && random_.one_in(4)) control();
     }
     --disturbed_;
     add(Opcode::kWorker, num(WorkerMode::kRun));
@@ -332,6 +372,13 @@ class Generator {
     if (calls_ == 2) drain();
     if (calls_ > 0 || (waits && open_count_ > 0)) ++calls_;
     return add(code, a);
+  }
+
+  Queue some_queue() { return receives_ && random_.one_in(2) ? kRx : kTx; }
+
+  void control() {
+    control_.step(some_queue());
+    if (open_count_ > 0) calls_ = std::max(calls_, 1u);
   }
 
   void query() {
@@ -410,8 +457,10 @@ class Generator {
   std::array<Request, kMaxOpen + 16> open_{};
   uint32_t open_count_ = 0;
 
+  const bool controls_;
   bool receives_ = false;
   ReceiveTraffic receive_;
+  ControlCalls control_;
 };
 
 }  // namespace

@@ -25,9 +25,10 @@ Op& ReceiveTraffic::add(Opcode code, uint64_t a, uint64_t b, uint64_t c) {
 }
 
 void ReceiveTraffic::start_life(uint64_t features) {
-  constexpr uint32_t kNums[] = {2, 4, 8, 8, 16, 32, 64, 256};
+  constexpr uint32_t kNums[] = {1, 2, 4, 8, 8, 16, 32, 64, 256};
   features_ = features;
   num_ = pick(kNums, random_);
+  if ((features & kLegacy) != 0) num_ = std::max(num_, 2u);  // the header has a descriptor
   idx_ = static_cast<uint16_t>(random_.one_in(2) ? 0xfff8 + random_.below(8) : random_.below(3));
   add(Opcode::kVring, num_, idx_, features_);
   add(Opcode::kBackend, num(random_.one_in(2) ? BackendKind::kSync : BackendKind::kAsync));
@@ -45,7 +46,8 @@ void ReceiveTraffic::step() {
                                  &ReceiveTraffic::complete_some, &ReceiveTraffic::complete_some,
                                  &ReceiveTraffic::complete_some, &ReceiveTraffic::kick,
                                  &ReceiveTraffic::notify,        &ReceiveTraffic::swap,
-                                 &ReceiveTraffic::disturb,       &ReceiveTraffic::interleave};
+                                 &ReceiveTraffic::disturb,       &ReceiveTraffic::interleave,
+                                 &ReceiveTraffic::loop};
   (this->*pick(kSteps, random_))();
 }
 
@@ -57,9 +59,11 @@ uint32_t ReceiveTraffic::buffer_len() {
   return (features_ & kMrgRxbuf) != 0 ? pick(kMerged, random_) : pick(kWhole, random_);
 }
 
-// One chain of at most three descriptors, and of num_.
+// One chain of a few descriptors, and of num_ at most.
 void ReceiveTraffic::avail(bool quiet) {
-  const auto seg = [](uint32_t len) { return Seg{true, 0, static_cast<uint16_t>(len)}; };
+  const auto seg = [](uint32_t len, uint32_t count = 0) {
+    return Seg{true, static_cast<uint8_t>(count), static_cast<uint16_t>(len)};
+  };
   const bool legacy = (features_ & kLegacy) != 0;
   const uint32_t header = legacy && (features_ & kMrgRxbuf) == 0 ? 10 : 12;
   Op& op = add(Opcode::kAvail);
@@ -67,8 +71,8 @@ void ReceiveTraffic::avail(bool quiet) {
   op.arg[1] = num(indirect ? (quiet ? AvailMode::kIndirectQuiet : AvailMode::kIndirect)
                            : (quiet ? AvailMode::kQuiet : AvailMode::kDirect));
   const uint32_t len = buffer_len();
-  const uint32_t form = legacy ? 1 : random_.below(4);
-  if (form == 1) {
+  const uint32_t form = legacy ? 1 : random_.below(5);
+  if (form == 1 && num_ > 1) {
     op.nseg = 2;
     op.seg = {seg(header), seg(len - header)};
   } else if (form == 2 && num_ > 2) {
@@ -76,6 +80,9 @@ void ReceiveTraffic::avail(bool quiet) {
     const uint32_t second = 1 + random_.below(len - first - 1);
     op.nseg = 3;
     op.seg = {seg(first), seg(second), seg(len - first - second)};
+  } else if (form == 3 && num_ > kPieces) {
+    op.nseg = 1;
+    op.seg = {seg(len / kPieces + 1, kPieces)};
   } else if (len != 1526 || random_.one_in(2)) {
     op.nseg = 1;
     op.seg = {seg(len)};
@@ -103,6 +110,20 @@ void ReceiveTraffic::notify() {
   }
   constexpr uint32_t kAround[] = {0, 1, 2, 0xffff, 0xfffe, 0xfffd, 0x7fff, 0x8000};
   add(Opcode::kUsedEvent, (idx_ + pick(kAround, random_)) & 0xffff);
+}
+
+// Runs of equal groups; ordinals go on from pass to pass.
+void ReceiveTraffic::loop() {
+  const uint32_t times = 2 + random_.below(5);
+  if (open_count_ + times > kMaxOpen) drain();
+  Op& repeat = add(Opcode::kRepeat, times);
+  repeat.queue = 0;  // has none
+  avail(false);
+  for (uint32_t i = 1; i < times; ++i, ++idx_) open_[open_count_++] = ordinals_++;
+  if (random_.one_in(2)) frames();
+  kick();
+  Op& end = add(Opcode::kEnd);
+  end.queue = 0;
 }
 
 // ---- the backend -------------------------------------------------------------------------------

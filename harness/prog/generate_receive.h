@@ -23,17 +23,21 @@ class ReceiveTraffic {
   // `vring rx` with these features (FeatureName bits), and a backend.
   void start_life(uint64_t features);
   void step();
+  // Entries of the ring.
+  uint32_t ring_size() const { return num_; }
   // Everything that may be posted completes.
   void drain();
 
  private:
   static constexpr uint32_t kMaxOpen = 48;
+  static constexpr uint32_t kPieces = 8;  // descriptors of a chain that has many
 
   Op& add(Opcode code, uint64_t a = 0, uint64_t b = 0, uint64_t c = 0);
   void kick() { add(Opcode::kKick); }
   void avail(bool quiet);
   uint32_t buffer_len();
   void buffers();
+  void loop();
   void frames();
   void complete(uint32_t ordinal);
   void complete_some();

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "prog/decode.h"
@@ -198,7 +199,7 @@ TEST(Conforming, ReceiveBuffersTakeAHeaderAndAloneAFrame) {
       uint64_t bytes = op.nseg == 0 ? 1526 : 0;
       for (size_t s = 0; s < op.nseg; ++s) {
         ASSERT_TRUE(op.seg[s].writable && op.seg[s].len != 0) << print_op(op);
-        bytes += op.seg[s].len;
+        bytes += uint64_t{std::max<uint8_t>(op.seg[s].count, 1)} * op.seg[s].len;
       }
       ASSERT_GE(bytes, (features & kMrgRxbuf) != 0 ? 26u : 1526u) << print_op(op);
     }
