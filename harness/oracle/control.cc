@@ -1,6 +1,7 @@
 // The control plane as the model sees it: what a call that returned 0 has changed. A call that
 // failed has changed nothing, except `vring`, which is several calls.
 #include <algorithm>
+#include <bit>
 
 #include "base/hot.h"
 #include "oracle/model.h"
@@ -74,7 +75,9 @@ void Model::on_begin(const Event& event) {
   }
   if (op.code == Opcode::kSetMemTable) {
     ++table_calls_;
-    odd_table_ = odd_table_ || !plain_table_ || staged_ != 0 || op.arg[0] != 0;
+    // What is staged may be something else by the time that a call behind another one is made.
+    const bool known = calls_.size() == 1 || (staged_ == 0 && op.arg[0] == 0);
+    odd_table_ = odd_table_ || !plain_table_ || !known || !stages_plain(op);
   }
   // A call may have its effect long before it returns.
   if (op.code == Opcode::kVring) note_features(feature_bits(op.arg[2]), call.index);
@@ -120,6 +123,10 @@ void Model::on_done(const Event& event) {
     queue(op.queue).backend_changed_at = event_;
   }
   if (op.code == Opcode::kSetMemTable && --table_calls_ == 0) odd_table_ = false;
+  // A backend behind which there is nothing is refused when the ring has begun anew.
+  if (op.code == Opcode::kBackend && static_cast<BackendKind>(op.arg[0]) == BackendKind::kGone) {
+    queue(op.queue).call_exempt = true;
+  }
   if (event.arg[0] == 0) {
     finish_call(op, call.index);
   } else if (op.code == Opcode::kVring) {
@@ -269,27 +276,36 @@ void Model::stop(QueueModel& q, Stop why) {
 
 // ---- memory table ----------------------------------------------------------------------------
 
-void Model::set_mem_table(const Op& op, uint32_t index) {
-  table_set_ = true;
-  table_.clear();
-  const uint64_t limit = op.arg[0] == 0 ? staged_regions_.size() : op.arg[0] - 1;
+// Whether the table that `op` makes maps the arena to itself: the default one, or pieces of its
+// halves that do not meet.
+bool Model::stages_plain(const Op& op) const {
+  if (op.arg[0] == 0 && staged_ == 0) return true;
+  const uint64_t count = op.arg[0] == 0 ? std::bit_width(staged_) : op.arg[0] - 1;
   uint64_t covered = 0;
-  bool plain = true;
-  for (uint64_t i = 0; i < std::min<uint64_t>(limit, staged_regions_.size()); ++i) {
-    if ((staged_ >> i & 1) == 0) continue;
+  for (uint64_t i = 0; i < count; ++i) {
+    // One that was left out is passed all the same, as an empty one.
+    if (i >= staged_regions_.size() || (staged_ >> i & 1) == 0) return false;
     const Region& r = staged_regions_[i];
-    append(table_, r);
-    const bool one_half = in_arena(r.gpa, r.size) && r.size != 0 &&
-                          (r.gpa - kArenaGpa) / kHalf == (r.gpa - kArenaGpa + r.size - 1) / kHalf;
-    plain = plain && one_half && r.user == user_of(r.gpa);
+    if (!in_arena(r.gpa, r.size) || r.size == 0 || r.user != user_of(r.gpa)) return false;
+    if ((r.gpa - kArenaGpa) / kHalf != (r.gpa - kArenaGpa + r.size - 1) / kHalf) return false;
     covered += r.size;
-    for (size_t k = 0; plain && k + 1 < table_.size(); ++k) {
-      plain = r.gpa >= table_[k].gpa + table_[k].size || table_[k].gpa >= r.gpa + r.size;
+    for (uint64_t k = 0; k < i; ++k) {
+      const Region& other = staged_regions_[k];
+      if (ranges_meet(r.gpa, r.size, other.gpa, other.size)) return false;
     }
   }
-  const bool default_table = op.arg[0] == 0 && staged_ == 0;
-  plain_table_ = default_table || (plain && covered == kArenaSize);
+  return covered == kArenaSize;
+}
+
+void Model::set_mem_table(const Op& op, uint32_t index) {
+  table_set_ = true;
+  plain_table_ = stages_plain(op);
+  table_.clear();
   if (plain_table_) return;
+  const uint64_t limit = op.arg[0] == 0 ? staged_regions_.size() : op.arg[0] - 1;
+  for (uint64_t i = 0; i < std::min<uint64_t>(limit, staged_regions_.size()); ++i) {
+    if ((staged_ >> i & 1) != 0) append(table_, staged_regions_[i]);
+  }
   for (const Queue queue : live_) {
     QueueModel& q = queues_[queue];
     if (q.outstanding != 0) q.duty.breach(kStableRing, index);

@@ -273,6 +273,8 @@ void Judge::Impl::end(const Event& event) {
 void Judge::Impl::noop(const Event& event) {
   if (event.arg[0] == static_cast<uint64_t>(NoopReason::kNotReached)) {
     model_.deferred_not_reached(event.op);
+  } else if (event.arg[0] == static_cast<uint64_t>(NoopReason::kNoDevice)) {
+    model_.deferred_without_device(event.op);
   }
 }
 

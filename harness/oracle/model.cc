@@ -301,6 +301,10 @@ void Model::deferred_not_reached(uint32_t index) {
   apply(index);
 }
 
+void Model::deferred_without_device(uint32_t index) {
+  if (deferred_vring_ == index) set_up_view(op(index), index);
+}
+
 void Model::settle() {
   for (const Deferred& each : deferred_) {
     if (!each.contested) apply_plain(op(each.index), each.index);

@@ -192,6 +192,8 @@ class Model {
   // An idle is over: all that was deferred and not told about has happened by now.
   void settle();
   void deferred_not_reached(uint32_t index);
+  // It happened where no device could hear of it: the driver's half of it did.
+  void deferred_without_device(uint32_t index);
 
   void on_setup(const Event& event);
   void on_desc_stored(const Event& event);
@@ -319,6 +321,7 @@ class Model {
   void set_vring(const Op& op, uint32_t index);
   void set_backend(const Op& op, uint32_t index);
   void set_mem_table(const Op& op, uint32_t index);
+  bool stages_plain(const Op& op) const;
   void note_features(uint64_t features, uint32_t index);
   void stop(QueueModel& q, Stop why);
   void check_start(Queue queue, uint32_t index);

@@ -98,7 +98,17 @@ void DirtyRules::call_returns(Context& context, const Op& op, bool ok, uint32_t 
   if (changing_ != 0) --changing_;
   const bool acked = (context.model.acked_features() & kBitLogAll) != 0;
   if (acked != (logs_since_ != 0)) logs_since_ = acked ? number + 1 : 0;
-  if (!ok) return;
+  if (ok) note_change(context, op);
+  // What the driver does not have yet would be marked when it is used: in no log, by now.
+  if (logs_since_ != 0 && has_base_) return;
+  std::erase_if(demands_, [&](const Demand& each) {
+    return each.serial != 0 && !context.model.request(each.serial).used;
+  });
+}
+
+// A call has returned 0.
+void DirtyRules::note_change(Context& context, const Op& op) {
+  const bool acked = logs_since_ != 0;
   touched_ = touched_ || acked || op.code == Opcode::kSetLogBase || op.arg[4] != 0;
   RingLog& ring = rings_[op.queue % kQueues];
   switch (op.code) {
@@ -221,8 +231,8 @@ void DirtyRules::judge_interval(Context& context) {
   uint64_t page = 0;
   size_t kept = 0;
   for (const Demand& each : demands_) {
+    if (marked_.has(each.page)) continue;
     const bool open = each.serial != 0 && !context.model.request(each.serial).used;
-    if (marked_.has(each.page) || (open && logs_since_ == 0)) continue;
     if (open) {
       demands_[kept++] = each;
     } else if (Finding* f =

@@ -3,8 +3,7 @@
 //   LOG-01  each page that was written through a buffer (vhost-user, Migration; Linux
 //           drivers/vhost/vhost.c, log_write)
 //   LOG-02  each page of the used ring that was written, at the address that SET_VRING_ADDR gave
-//   for
-//           it, where VHOST_VRING_F_LOG is set: entries, used idx, used flags, avail_event
+//           for it, where VHOST_VRING_F_LOG is set: entries, used idx, used flags, avail_event
 //   LOG-04  all pages of a write that crosses pages
 //   LOG-08  and from the moment when LOG_ALL is acked, also for buffers that were given before
 //   LOG-09  nothing is marked once the rings are stopped (vhost-user, Migration)
@@ -13,10 +12,11 @@
 // The truth is what was stored, as the trace shows it; nothing is asked of the device. Marks are
 // read and cleared at each settle, as a migration does between its rounds. A buffer that the device
 // has may be written without being used; then it is the device's still, and its pages are demanded
-// when it is used, if they were not marked before. What is demanded depends
-// on LOG_ALL, on where the log is and on each ring's flag; while a call that changes one of these
-// is under way, and in a log other than the suite's own, nothing is. A trace that samples does not
-// tell on which side of such a call a store was, so the whole interval is left out.
+// when it is used, if they were not marked before, and if there is the same log then. What is
+// demanded depends on LOG_ALL, on where the log is and on each ring's flag; while a call that
+// changes one of these is under way, and in a log other than the suite's own, nothing is. A trace
+// that samples does not tell on which side of such a call a store was, so the whole interval is
+// left out.
 #pragma once
 
 #include <array>
@@ -73,6 +73,7 @@ class DirtyRules {
   };
 
   void judge_interval(Context& context);
+  void note_change(Context& context, const Op& op);
   bool demands(Context& context) const;
   void demand(const Demand& demand);
   void end_interval();
