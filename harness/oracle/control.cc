@@ -93,6 +93,7 @@ void Model::on_begin(const Event& event) {
 // The first call is the one that is being made; those behind it wait for their turn.
 void Model::first_call_starts() {
   const Op& op = *calls_.front().op;
+  if (op.code == Opcode::kSetMemTable) take_staged(op);
   if (op.code != Opcode::kBackend) return;
   QueueModel& q = queue(op.queue);
   q.swap_mark = q.submissions.size();
@@ -158,7 +159,7 @@ void Model::finish_call(const Op& op, uint32_t index) {
       features_ = op.arg[0];
       break;
     case Opcode::kSetMemTable:
-      set_mem_table(op, index);
+      set_mem_table(index);
       break;
     case Opcode::kSetVringNum:
       q.device_num = static_cast<uint32_t>(op.arg[0]);
@@ -223,7 +224,9 @@ void Model::set_vring(const Op& op, uint32_t index) {
   q.base_told = true;
   q.device_addr = address_of(q.ring);
   q.has_call = q.has_kick = true;
-  if (!table_set_) set_mem_table(kDefaultTable, index);
+  if (table_set_) return;
+  take_staged(kDefaultTable);
+  set_mem_table(index);
 }
 
 void Model::set_backend(const Op& op, uint32_t index) {
@@ -248,10 +251,27 @@ void Model::check_start(Queue queue, uint32_t index) {
   if (q.base_told) agrees = agrees && q.device_base == q.used_idx;
   const bool forgot = q.stop == Stop::kResetOwner || q.stop == Stop::kRelease;
   if (forgot && q.outstanding != 0) agrees = false;
-  if (!agrees) {
-    q.duty.breach(kStableRing, index);
-    note_feeding(q);
-  }
+  if (!next_plain_ && is_mapped_onto(q)) q.duty.breach(kApart, index);
+  if (agrees) return;
+  q.duty.breach(kStableRing, index);
+  note_feeding(q);
+  if (!strays(q)) return;
+  for (const Queue each : live_) queues_[each].duty.breach(kApart, index);
+}
+
+// The device was told of a used ring that may reach into what is another ring's, or a buffer.
+bool Model::strays(const QueueModel& q) const {
+  return q.device_addr.used != 0 &&
+         (q.device_addr.used != address_of(q.ring).used || q.device_num > q.num);
+}
+
+// The table leads buffers that lie elsewhere into this ring.
+bool Model::is_mapped_onto(const QueueModel& q) const {
+  const uint64_t size = q.ring_end - q.ring.desc;
+  return std::any_of(next_table_.begin(), next_table_.end(), [&](const Region& region) {
+    const bool shifted = !in_arena(region.gpa, region.size) || region.user != user_of(region.gpa);
+    return shifted && ranges_meet(region.user, region.size, user_of(q.ring.desc), size);
+  });
 }
 
 // A used ring that lies in an avail ring: what the device publishes makes more available, without
@@ -297,15 +317,26 @@ bool Model::stages_plain(const Op& op) const {
   return covered == kArenaSize;
 }
 
-void Model::set_mem_table(const Op& op, uint32_t index) {
-  table_set_ = true;
-  plain_table_ = stages_plain(op);
-  table_.clear();
-  if (plain_table_) return;
+// What is staged when the call is made goes to the device, whatever is staged while it waits.
+void Model::take_staged(const Op& op) {
+  next_plain_ = stages_plain(op);
+  next_table_.clear();
+  if (next_plain_) return;
   const uint64_t limit = op.arg[0] == 0 ? staged_regions_.size() : op.arg[0] - 1;
   for (uint64_t i = 0; i < std::min<uint64_t>(limit, staged_regions_.size()); ++i) {
-    if ((staged_ >> i & 1) != 0) append(table_, staged_regions_[i]);
+    if ((staged_ >> i & 1) != 0) append(next_table_, staged_regions_[i]);
   }
+  for (const Queue each : live_) {
+    QueueModel& q = queues_[each];
+    if (is_mapped_onto(q)) q.duty.breach(kApart, calls_.empty() ? 0 : calls_.front().index);
+  }
+}
+
+void Model::set_mem_table(uint32_t index) {
+  table_set_ = true;
+  plain_table_ = next_plain_;
+  if (plain_table_) return table_.clear();
+  table_ = next_table_;
   for (const Queue queue : live_) {
     QueueModel& q = queues_[queue];
     if (q.outstanding != 0) q.duty.breach(kStableRing, index);

@@ -30,6 +30,10 @@ void Model::start_life(Queue queue, uint32_t num, uint16_t base) {
   q.duty = DutyRecord{};
   if (hidden_) q.duty.breach(kKnown, hidden_op_);
   if (lost_) q.duty.breach(kKnown, lost_op_);
+  for (const Queue each : live_) {
+    const bool reaches = each != queue && queues_[each].may_act() && strays(queues_[each]);
+    if (reaches) q.duty.breach(kApart, 0);
+  }
   q.spoiled = q.by_hand = false;
   q.unsure = !deferred_.empty();
   q.order.clear();
@@ -240,6 +244,7 @@ void Model::raw_store(const Op& op, uint32_t index) {
       check_ring_store(queues_[queue], gpa, len, index);
     }
     void_buffers(gpa, len, index);
+    contest_fields(gpa, len);
   }
   uint8_t bytes[8];
   store_le(bytes, value);
@@ -284,6 +289,7 @@ void Model::on_desc_stored(const Event& event) {
       q.by_hand = true;
       check_ring_store(q, gpa, kDescSize, event.op);
     }
+    contest_fields(gpa, kDescSize);
   }
   if (checked_) void_buffers(gpa, kDescSize, event.op);
   check_store(gpa, kDescSize, event.op);

@@ -33,6 +33,7 @@
 #include <algorithm>
 
 #include "base/hot.h"
+#include "oracle/ranges.h"
 
 namespace va::oracle {
 namespace {
@@ -83,7 +84,7 @@ void Model::begin(const Program& program, bool samples) {
   table_set_ = feeds_itself_ = false;
   table_calls_ = 0;
   odd_table_ = hidden_ = lost_ = false;
-  plain_table_ = true;
+  plain_table_ = next_plain_ = true;
 }
 
 QueueModel& Model::touch(Queue queue) {
@@ -134,6 +135,12 @@ void Model::lose_track(uint32_t op) {
   lost_ = true;
   lost_op_ = op;
   for (const Queue queue : live_) queues_[queue].duty.breach(kKnown, op);
+}
+
+bool Model::is_set_up_pending(Queue queue) const {
+  return std::any_of(calls_.begin(), calls_.end(), [queue](const Call& call) {
+    return call.op->code == Opcode::kVring && call.op->queue == queue;
+  });
 }
 
 bool Model::is_pending(uint32_t op) const {
@@ -273,9 +280,21 @@ void Model::defer(uint32_t index) {
     case Opcode::kVring:
       deferred_vring_ = index;
       break;
+    case Opcode::kSetMemTable:
+      if (stages_before_settle(index)) lose_track(index);
+      break;
     default:
       break;
   }
+}
+
+// Whether a region is staged that a call which waits for its point may take or not.
+bool Model::stages_before_settle(uint32_t index) const {
+  for (uint32_t i = index; i < program_->ops.size(); ++i) {
+    if (op(i).code == Opcode::kSettle) return false;
+    if (op(i).code == Opcode::kRegion) return true;
+  }
+  return false;
 }
 
 // Operation `index` happens, or is deferred: which of it and of those of its kind that wait comes
@@ -292,6 +311,20 @@ void Model::contest(uint32_t index) {
   QueueModel& q = queue(place);
   const uint32_t bit = 1u << (static_cast<uint32_t>(op.code) & 31);  // unique among the four
   q.contested = waiting ? q.contested | bit : q.contested & ~bit;
+}
+
+// A store by hand into [gpa, gpa + len): the same of the fields that it meets.
+void Model::contest_fields(uint64_t gpa, uint64_t len) {
+  for (Deferred& each : deferred_) {
+    const Op& other = op(each.index);
+    QueueModel& q = queue(other.queue);
+    const bool flags = other.code == Opcode::kAvailFlags;
+    if (!flags && other.code != Opcode::kUsedEvent) continue;
+    const uint64_t field = q.ring.avail + (flags ? 0 : 4 + uint64_t{2} * q.num);
+    if (!ranges_meet(gpa, len, field, 2)) continue;
+    each.contested = true;
+    q.contested |= 1u << (static_cast<uint32_t>(other.code) & 31);
+  }
 }
 
 void Model::deferred_not_reached(uint32_t index) {

@@ -209,6 +209,8 @@ class Model {
   void on_done(const Event& event);
   size_t pending_calls() const { return calls_.size(); }
   bool is_pending(uint32_t op) const;
+  // Whether a `vring` of this queue was issued and has not returned.
+  bool is_set_up_pending(Queue queue) const;
 
   // ---- the backend
   // The request, or nullptr where the name means none.
@@ -314,18 +316,23 @@ class Model {
   void apply_script(const Op& op);
   void note_toggle(QueueModel& q);
   void contest(uint32_t index);
+  void contest_fields(uint64_t gpa, uint64_t len);
+  bool stages_before_settle(uint32_t index) const;
 
   // control.cc
   void first_call_starts();
   void finish_call(const Op& op, uint32_t index);
   void set_vring(const Op& op, uint32_t index);
   void set_backend(const Op& op, uint32_t index);
-  void set_mem_table(const Op& op, uint32_t index);
+  void set_mem_table(uint32_t index);
   bool stages_plain(const Op& op) const;
+  void take_staged(const Op& op);
   void note_features(uint64_t features, uint32_t index);
   void stop(QueueModel& q, Stop why);
   void check_start(Queue queue, uint32_t index);
   void note_feeding(const QueueModel& started);
+  bool strays(const QueueModel& q) const;
+  bool is_mapped_onto(const QueueModel& q) const;
   // Whether [gpa, gpa + len) is mapped, and to the guest's own memory: 0 or the duty broken.
   uint32_t mapped(uint64_t gpa, uint64_t len) const;
 
@@ -372,6 +379,8 @@ class Model {
   bool odd_table_ = false;    // behind one of those the arena may not be mapped to itself
   bool plain_table_ = true;   // maps the arena to itself
   std::vector<Region> table_;
+  bool next_plain_ = true;  // the same of the table that the call under way makes
+  std::vector<Region> next_table_;
 };
 
 }  // namespace va::oracle

@@ -192,8 +192,13 @@ void DirtyRules::ring_store(Context& context, const Event& event) {
   }
 }
 
-// What it holds may be marked now, whenever it was written.
+// What it holds may be marked now, whenever it was written; where a call is under way, in the log
+// of before or in that of behind it.
 void DirtyRules::used(Context& context, const Request& request) {
+  if (changing_ != 0 && !demands_.empty()) {
+    const uint32_t serial = context.model.serial(request);
+    std::erase_if(demands_, [serial](const Demand& each) { return each.serial == serial; });
+  }
   if (logs_since_ == 0) return;
   for (const Part& part : context.model.parts(request)) {
     if (!part.writable || part.len > kArenaSize) continue;
