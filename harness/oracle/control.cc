@@ -66,8 +66,9 @@ void Model::on_begin(const Event& event) {
     call.op = supplied_[0];
     supplied_ = {supplied_[1], nullptr};
   }
-  append(calls_, call);
   const Op& op = *call.op;
+  if (op.code == Opcode::kGetVringBase) call.life = queue(op.queue).life;
+  append(calls_, call);
   if (deferred_vring_ == call.index) set_up_view(op, call.index);
   if (op.code == Opcode::kBackend) {
     ++queue(op.queue).starting;

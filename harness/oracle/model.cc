@@ -137,12 +137,6 @@ void Model::lose_track(uint32_t op) {
   for (const Queue queue : live_) queues_[queue].duty.breach(kKnown, op);
 }
 
-bool Model::is_set_up_pending(Queue queue) const {
-  return std::any_of(calls_.begin(), calls_.end(), [queue](const Call& call) {
-    return call.op->code == Opcode::kVring && call.op->queue == queue;
-  });
-}
-
 bool Model::is_pending(uint32_t op) const {
   return std::any_of(calls_.begin(), calls_.end(),
                      [op](const Call& call) { return call.index == op; });

@@ -175,6 +175,7 @@ struct QueueModel {
 struct Call {
   const Op* op = nullptr;
   uint32_t index = 0;
+  uint32_t life = 0;  // of its queue, when it was issued
 };
 
 class Model {
@@ -206,11 +207,13 @@ class Model {
   Opcode newest_call() const { return calls_.back().op->code; }
   // The call that returns next; nullptr if none is pending.
   const Op* returning() const { return calls_.empty() ? nullptr : calls_.front().op; }
+  // Whether the driver has begun that call's ring anew since it was issued.
+  bool is_outlived(const QueueModel& q) const {
+    return !calls_.empty() && calls_.front().life != q.life;
+  }
   void on_done(const Event& event);
   size_t pending_calls() const { return calls_.size(); }
   bool is_pending(uint32_t op) const;
-  // Whether a `vring` of this queue was issued and has not returned.
-  bool is_set_up_pending(Queue queue) const;
 
   // ---- the backend
   // The request, or nullptr where the name means none.

@@ -53,8 +53,8 @@ VA_COLD void check_memory(Context& context) {
 VA_COLD void check_base(Context& context, const Op& op, uint64_t value) {
   const QueueModel& q = context.model.queue(op.queue);
   if (q.base_told || q.unsure) return;
-  // The driver has begun its ring anew, and the device will hear of it behind this call.
-  if (context.model.is_set_up_pending(op.queue)) return;
+  // The base is that of the ring before, if the driver has begun it anew while the call waited.
+  if (context.model.is_outlived(q)) return;
   const auto taken = static_cast<uint16_t>(value - q.used_idx);
   const auto offered = static_cast<uint16_t>(q.exposed - q.used_idx);
   if (value > 0xffff || taken > offered) {
