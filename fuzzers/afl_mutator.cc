@@ -1,19 +1,47 @@
 // AFL++'s entry to the mutator: a shared object, for AFL++'s libFuzzer driver never calls a custom
 // mutator. AFL++ ships no headers; these are the prototypes of its custom mutator interface.
-// All three of the trim functions exist, for trimming bytes would destroy the structure.
+//
+// Trimming drops operations from the end to the beginning, one at a time, and keeps what takes the
+// same path without one: bytes that are cut out of the middle would be another Program. A secondary
+// instance trims, a main one does not.
+//
+// VASSAY_PROFILE in the environment names what mutations dwell on, as the target's PROFILE in
+// CMakeLists.txt; all of it where it is not set.
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
+#include <iterator>
+#include <span>
+#include <string_view>
 
 #include "base/random.h"
 #include "input_mutator.h"
 
 namespace {
 
+va::Profile named_profile() {
+  constexpr std::string_view kNames[] = {
+      "kAll",     "kDescriptors", "kAvailIndex", "kCompletionOrder",
+      "kReceive", "kDirtyLog",    "kLifecycle",  "kNotification",
+  };
+  static_assert(std::size(kNames) == va::kProfiles);
+  const char* const wanted = std::getenv("VASSAY_PROFILE");
+  for (uint32_t i = 0; wanted != nullptr && i < va::kProfiles; ++i) {
+    if (kNames[i] == wanted) return static_cast<va::Profile>(i);
+  }
+  return va::Profile::kAll;
+}
+
 struct Mutator {
   explicit Mutator(unsigned seed) : seeds(seed) {}
-  va::InputMutator input{va::Profile::kAll};
+  va::InputMutator input{named_profile()};
+  va::InputTrimmer trimmer;
   va::Random seeds;
 };
+
+Mutator& as_mutator(void* mutator) {
+  return *static_cast<Mutator*>(mutator);
+}
 
 }  // namespace
 
@@ -29,25 +57,27 @@ void afl_custom_deinit(void* mutator) {
 
 size_t afl_custom_fuzz(void* mutator, uint8_t* data, size_t size, uint8_t** out, uint8_t*, size_t,
                        size_t max_size) {
-  auto& self = *static_cast<Mutator*>(mutator);
+  Mutator& self = as_mutator(mutator);
   const std::span<const uint8_t> mutant =
       self.input.mutate({data, size}, max_size, self.seeds.next());
   *out = const_cast<uint8_t*>(mutant.data());
   return mutant.size();
 }
 
-int32_t afl_custom_init_trim(void*, uint8_t*, size_t) {
-  return 0;  // no steps
+// How many steps there are.
+int32_t afl_custom_init_trim(void* mutator, uint8_t* data, size_t size) {
+  return static_cast<int32_t>(as_mutator(mutator).trimmer.begin({data, size}));
 }
 
-size_t afl_custom_trim(void*, uint8_t** out) {
-  static uint8_t nop = 0;
-  *out = &nop;
-  return 0;
+size_t afl_custom_trim(void* mutator, uint8_t** out) {
+  const std::span<const uint8_t> candidate = as_mutator(mutator).trimmer.candidate();
+  *out = const_cast<uint8_t*>(candidate.data());
+  return candidate.size();
 }
 
-int32_t afl_custom_post_trim(void*, unsigned char) {
-  return 0;
+// Whether the candidate took the same path; the number of steps that are done.
+int32_t afl_custom_post_trim(void* mutator, unsigned char success) {
+  return static_cast<int32_t>(as_mutator(mutator).trimmer.next(success != 0));
 }
 
 }  // extern "C"

@@ -81,6 +81,33 @@ void InputMutator::fit(size_t max_size) {
   encode(program_, bytes_);
 }
 
+uint32_t InputTrimmer::begin(std::span<const uint8_t> input) {
+  decode(input, program_, kFuzzBudget);
+  encode(program_, bytes_);
+  done_ = 0;
+  // One that ends in the middle of an operation is longer when it is whole.
+  const bool fits = bytes_.size() <= input.size() && program_.ops.size() > 1;
+  steps_ = fits ? static_cast<uint32_t>(program_.ops.size()) : 0;
+  return steps_;
+}
+
+std::span<const uint8_t> InputTrimmer::candidate() {
+  smaller_ = program_;
+  const size_t at = steps_ - 1 - done_;  // from the end on, so those before it stay where they are
+  if (smaller_.ops.size() > 1 && at < smaller_.ops.size()) {
+    smaller_.ops.erase(smaller_.ops.begin() + static_cast<ptrdiff_t>(at));
+    balance_repeats(smaller_);
+  }
+  if (smaller_.ops.empty()) smaller_.ops.emplace_back();
+  encode(smaller_, bytes_);
+  return bytes_;
+}
+
+uint32_t InputTrimmer::next(bool same) {
+  if (same) program_ = smaller_;
+  return ++done_;
+}
+
 std::span<uint8_t> InputMutator::some_operands(uint64_t seed) {
   Random random(seed);
   const size_t chosen = random.below(static_cast<uint32_t>(program_.ops.size()));

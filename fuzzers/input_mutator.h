@@ -36,4 +36,24 @@ class InputMutator {
   std::vector<uint8_t> bytes_;
 };
 
+// Makes an input smaller, an operation less at a time, for an engine that tells whether it still
+// does the same.
+class InputTrimmer {
+ public:
+  // Returns the number of steps.
+  uint32_t begin(std::span<const uint8_t> input);
+  // What to try in this step, valid until the next call; never empty, nor longer than the input.
+  std::span<const uint8_t> candidate();
+  // Ends the step; a candidate that does the same is what goes on. Returns the number of steps
+  // done.
+  uint32_t next(bool same);
+
+ private:
+  Program program_;
+  Program smaller_;
+  std::vector<uint8_t> bytes_;
+  uint32_t steps_ = 0;
+  uint32_t done_ = 0;
+};
+
 }  // namespace va

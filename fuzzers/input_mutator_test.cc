@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "prog/decode.h"
 #include "prog/encode.h"
 #include "prog/kernel_shape.h"
@@ -73,6 +75,37 @@ TEST(InputMutator, ProgramsGrowToManyOperations) {
     input.assign(mutant.begin(), mutant.end());
   }
   EXPECT_GE(operations, uint64_t{kInputs} * 25);
+}
+
+TEST(InputTrimmer, DropsWhatIsNotNeededAndNothingElse) {
+  InputMutator mutator(Profile::kAll);
+  InputTrimmer trimmer;
+  std::vector<uint8_t> input;
+  Program program;
+  for (uint64_t seed = 0; seed < 200; ++seed) {
+    const std::span<const uint8_t> mutant = mutator.mutate(input, 1024, seed);
+    input.assign(mutant.begin(), mutant.end());
+    const auto kicks = [&program](std::span<const uint8_t> bytes) {
+      decode(bytes, program);
+      return std::count_if(program.ops.begin(), program.ops.end(),
+                           [](const Op& op) { return op.code == Opcode::kKick; });
+    };
+    const auto wanted = kicks(input);
+    std::vector<uint8_t> trimmed = input;
+    const uint32_t steps = trimmer.begin(input);
+    for (uint32_t done = 0; done < steps;) {
+      const std::span<const uint8_t> candidate = trimmer.candidate();
+      ASSERT_FALSE(candidate.empty());
+      ASSERT_LE(candidate.size(), input.size());
+      const bool same = kicks(candidate) == wanted;
+      if (same) trimmed.assign(candidate.begin(), candidate.end());
+      done = trimmer.next(same);
+    }
+    ASSERT_EQ(kicks(trimmed), wanted);
+    if (steps != 0) {
+      ASSERT_EQ(program.ops.size(), static_cast<size_t>(std::max<ptrdiff_t>(wanted, 1)));
+    }
+  }
 }
 
 }  // namespace
