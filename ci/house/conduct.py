@@ -12,13 +12,15 @@ from pathlib import Path
 import rich.console
 import rich.progress
 
-from house import campaign, checks, findings, fuzzing, kernel, store, tool
+from house import afl, campaign, checks, findings, fuzzing, kernel, store, tool
 from house.build import must_build
 from house.campaign import LOGS
 from house.course import Course, publish, say, step, sum_up
 from house.shell import ROOT, Broken, relative
 
 MARKER = LOGS / "campaign.running"
+AFL_FROM_S = 3600.0  # campaigns of this length on give AFL++ a tenth of their time
+AFL_LEAST_S = 5.0
 
 
 @dataclass
@@ -80,7 +82,7 @@ def replay_corpus(course: Course) -> None:
 def fuzz(course: Course, targets: list[str], seed: int) -> None:
     """Fuzzes, with a bar for each target on a terminal and a line every 15 s elsewhere."""
     console = rich.console.Console()
-    parts = campaign.plan(targets, course.budget, course.jobs)
+    parts = campaign.plan(targets, course.budget - course.afl, course.jobs)
     share = {name: sum(part.seconds for part in parts if part.target == name) for name in targets}
     bars = rich.progress.Progress(
         rich.progress.TextColumn("{task.description:20}"),
@@ -107,6 +109,26 @@ def fuzz(course: Course, targets: list[str], seed: int) -> None:
         campaign.fuzz(parts, course.jobs, seed, tell, course.fuzzed)
     for finding in course.fuzzed.found:
         say(f"   {finding.verdict} {finding.rule} on {finding.device}: {relative(finding.path)}")
+
+
+def fuzz_with_afl(course: Course, targets: list[str], seed: int) -> None:
+    """The second engine goes on from libFuzzer's corpus and adds to it; its findings are filed as
+    all are."""
+    executions = 0
+    for number, name in enumerate(targets):
+        store.must_have_room("go on")
+        ran = afl.fuzz(
+            name, course.afl / len(targets), campaign.corpus_folders(name), campaign.WORK / "afl",
+            LOGS, seed + 2 * number,
+        )  # fmt: skip
+        executions += ran.executions
+        found, notes = afl.triage(ran)
+        say(f"   {name}: {ran.executions} executions, {len(found)} finding(s)")
+        known = {finding.path for finding in course.fuzzed.found}
+        course.fuzzed.found += [finding for finding in found if finding.path not in known]
+        course.fuzzed.notes += notes
+    course.fuzzed.notes.append(f"AFL++: {executions} executions on {len(targets)} target(s), "
+                               "besides those of libFuzzer")  # fmt: skip
 
 
 def on_kernel(course: Course, programs: dict[str, list[Path]]) -> None:
@@ -156,6 +178,8 @@ def do_all(course: Course, targets: list[str], seed: int) -> None:
     with step("building presets dev and libfuzzer"):
         must_build("dev", LOGS, ["vassay", "vassay-agent"])
         must_build("libfuzzer", LOGS)
+        if course.afl:
+            afl.build(LOGS, targets)
         kernel.prepare(LOGS / "guest-image.log")
     if left.filed or left.raw:
         with step("judging what was left"):
@@ -166,8 +190,12 @@ def do_all(course: Course, targets: list[str], seed: int) -> None:
     with step("canary: a planted fault that must be caught"):
         course.canary = campaign.canary()
     publish(course)
-    with step(f"fuzzing {len(targets)} targets, {course.budget:.0f} s, {course.jobs} core(s)"):
+    seconds = course.budget - course.afl
+    with step(f"fuzzing {len(targets)} targets, {seconds:.0f} s, {course.jobs} core(s)"):
         fuzz(course, targets, seed)
+    if course.afl:
+        with step(f"fuzzing them with AFL++, {course.afl:.0f} s"):
+            fuzz_with_afl(course, targets, seed)
     publish(course)
     with step("minimising the corpus"):
         programs = {
@@ -177,9 +205,19 @@ def do_all(course: Course, targets: list[str], seed: int) -> None:
         on_kernel(course, programs)
 
 
+def afl_share(parser: argparse.ArgumentParser, args: argparse.Namespace, targets: int) -> float:
+    """Seconds of the budget for the second engine."""
+    share: float = args.afl if args.afl is not None else 0.0
+    if args.afl is None and args.seconds >= AFL_FROM_S:
+        share = args.seconds / 10
+    if share and not AFL_LEAST_S * targets <= share < args.seconds:
+        parser.error(f"--afl is 0, or at least {AFL_LEAST_S:.0f} s a target, and less than all")
+    return share
+
+
 def conduct(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     targets = choose_targets(parser, args.targets)
-    course = Course(args.seconds, args.jobs)
+    course = Course(args.seconds, args.jobs, afl_share(parser, args, len(targets)))
     try:
         store.must_have_room("begin")
         do_all(course, targets, args.seed or int(time.time()) % 1_000_000 + 1)

@@ -24,6 +24,7 @@ class Course:
 
     budget: float
     jobs: int
+    afl: float = 0.0  # seconds of the budget
     began: float = field(default_factory=time.monotonic)
     started: str = field(default_factory=lambda: time.strftime("%Y-%m-%d %H:%M"))
     notes: list[str] = field(default_factory=list)

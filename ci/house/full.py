@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+from house import afl as second
 from house import checks, fuzzing
 from house.build import bin_dir, must_build
 from house.checks import LOGS, expect, tool
@@ -16,6 +17,7 @@ from house.shell import JOBS, ROOT, ask, relative, run
 from house.stages import Failed, Stage
 
 REPLAYED = 10_000_000
+AFL_SECONDS = 20.0  # for each target
 
 
 def tsan() -> str:
@@ -55,26 +57,28 @@ def replay() -> str:
 
 
 def afl() -> str:
-    """The second engine starts every target and finds nothing in seconds."""
-    must_build("afl", LOGS)
+    """The second engine, plain and with ASan, on every target: it catches the canary and finds
+    nothing else in seconds."""
+    second.build(LOGS)
+    work = ROOT / "build" / "afl" / "test"
     seeds = ROOT / "build" / "test-seeds"
     checks.encode_corpus(seeds)
-    env = {
-        "AFL_NO_UI": "1", "AFL_SKIP_CPUFREQ": "1", "AFL_FAST_CAL": "1", "AFL_NO_AFFINITY": "1",
-        "AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES": "1", "AFL_DISABLE_TRIM": "1",
-    }  # fmt: skip
-    names = [name for name in fuzzing.targets("afl") if name != fuzzing.CANARY]
-    for name in names:
-        out = ROOT / "build" / "afl" / "out" / name
-        shutil.rmtree(out, ignore_errors=True)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        command = ["afl-fuzz", "-V", "20", "-m", "none", "-i", str(seeds), "-o", str(out), "--",
-                   str(bin_dir("afl") / name)]  # fmt: skip
-        expect(run(command, LOGS / f"afl-{name}.log", env, limit_s=180), f"afl-fuzz on {name}")
-        crashes = [path for path in out.glob("*/crashes/id*")]
-        if crashes:
-            raise Failed(f"afl-fuzz found {len(crashes)} crash(es) in {name}: {crashes[0]}")
-    return f"{len(names)} targets"
+    executions = 0
+    for name in fuzzing.targets("afl"):
+        text = name in checks.TEXT_TARGETS
+        corpus = [work / "corpus" / name, *(checks.SEED_FOLDERS if text else [seeds])]
+        ran = second.fuzz(name, AFL_SECONDS, corpus, work / "run", LOGS, seed=1)
+        executions += ran.executions
+        if name == fuzzing.CANARY:
+            if not ran.artifacts:
+                raise Failed("AFL++ did not catch the canary")
+            for path in ran.artifacts:
+                path.unlink()
+            continue
+        found, _ = second.triage(ran)
+        if found:
+            raise Failed(f"AFL++ found {len(found)} in {name}: {relative(found[0].path)}")
+    return f"{len(fuzzing.written_targets())} targets, {executions} executions, the canary caught"
 
 
 def tidy() -> str:
@@ -120,5 +124,5 @@ STAGES = (
     Stage("generated-million", "conforming programs, a million",
           partial(checks.generated, 1_000_000), ("build",), full=True),
     Stage("replay", "ten million runs, memory flat", replay, ("build",), full=True),
-    Stage("afl", "the second engine", afl, ("build",), full=True),
+    Stage("afl", "the second engine", afl, ("build", "build-libfuzzer"), full=True),
 )  # fmt: skip

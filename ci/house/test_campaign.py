@@ -15,7 +15,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from house import campaign, conduct, course, findings, fuzzing, kernel  # noqa: E402
+from house import afl, campaign, conduct, course, findings, fuzzing, kernel  # noqa: E402
 from house import report, store, tool  # noqa: E402
 from house.campaign import Slice  # noqa: E402
 from house.shell import Broken  # noqa: E402
@@ -206,7 +206,7 @@ def test_a_campaign_that_ends_early_says_what_is_there(
         raise error
 
     monkeypatch.setattr(conduct, "must_build", fail)
-    args = argparse.Namespace(targets=None, seconds=1.0, jobs=1, seed=1)
+    args = argparse.Namespace(targets=None, seconds=1.0, jobs=1, seed=1, afl=None)
     assert conduct.conduct(argparse.ArgumentParser(), args) == code
     said = capsys.readouterr()
     assert said.err.startswith(f"ci/campaign: {sentence}") and said.err.count("\n") == 1
@@ -253,3 +253,63 @@ def test_a_killed_campaign_takes_along_what_its_children_started(tmp_path: Path)
     killed = subprocess.run([sys.executable, "-c", script], check=False)
     assert killed.returncode == -signal.SIGKILL
     assert is_gone(int((tmp_path / "log").read_text()))
+
+
+AFL_STATS = """run_time          : 20
+execs_done        : 5000
+corpus_count      : 3
+edges_found       : 90
+total_edges       : 400
+"""
+
+
+def test_what_afl_leaves_meets_what_libfuzzer_leaves(
+    house: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The queues join the corpus under libFuzzer's names, crashes and hangs the untriaged."""
+    instances = [house / "run" / name for name in (afl.PLAIN, afl.ASAN)]
+    for number, folder in enumerate(instances):
+        for what in ("queue", "crashes", "hangs"):
+            (folder / what).mkdir(parents=True)
+        (folder / "fuzzer_stats").write_text(AFL_STATS)
+        (folder / "queue" / "id:000000,orig:zero").write_bytes(b"same")
+        (folder / "queue" / f"id:00000{number + 1}").write_bytes(b"new" * (number + 1))
+        (folder / "crashes" / "README.txt").write_text("not an input")
+    (instances[1] / "crashes" / "id:000000,sig:06").write_bytes(b"stops")
+    (instances[0] / "hangs" / "id:000000").write_bytes(b"hangs")
+    corpus = house / "corpus"
+    ran = afl._gather("avail_index", instances, corpus)
+    assert (ran.executions, ran.seconds, ran.edges_covered) == (10000, 20.0, 90)
+    assert sorted(path.read_bytes() for path in corpus.iterdir()) == [b"new", b"newnew", b"same"]
+    assert all(len(path.name) == 40 for path in corpus.iterdir())
+    assert sorted(path.name.split("-")[1] for path in ran.artifacts) == ["crash", "timeout"]
+    assert findings.left_behind()[1] == ran.artifacts
+
+    target(house, "exit 0")
+    found, notes = afl.triage(ran)
+    assert not found and len(notes) == 2 and not findings.left_behind()[1]
+
+
+def test_afl_mutates_a_target_as_libfuzzer_does() -> None:
+    assert afl.environment("mergeable_rx")["VASSAY_PROFILE"] == "kReceive"
+    for name in fuzzing.written_targets():
+        mutates = "AFL_CUSTOM_MUTATOR_LIBRARY" in afl.environment(name)
+        assert mutates == fuzzing.takes_programs(name), name
+
+
+@pytest.mark.parametrize(
+    ("afl_option", "seconds", "expected"),
+    [(None, 600.0, 0.0), (None, 36000.0, 3600.0), (100.0, 600.0, 100.0), (0.0, 36000.0, 0.0)],
+)
+def test_what_afl_gets_of_the_budget(
+    afl_option: float | None, seconds: float, expected: float
+) -> None:
+    args = argparse.Namespace(afl=afl_option, seconds=seconds)
+    assert conduct.afl_share(argparse.ArgumentParser(), args, 10) == expected
+
+
+@pytest.mark.parametrize("afl_option", [600.0, 49.0, -1.0])
+def test_a_budget_for_afl_that_cannot_be(afl_option: float) -> None:
+    args = argparse.Namespace(afl=afl_option, seconds=600.0)
+    with pytest.raises(SystemExit):
+        conduct.afl_share(argparse.ArgumentParser(), args, 10)
