@@ -260,7 +260,6 @@ void Model::check_start(Queue queue, uint32_t index) {
   for (const Queue each : live_) queues_[each].duty.breach(kApart, index);
 }
 
-// The device was told of a used ring that may reach into what is another ring's, or a buffer.
 bool Model::strays(const QueueModel& q) const {
   return q.device_addr.used != 0 &&
          (q.device_addr.used != address_of(q.ring).used || q.device_num > q.num);

@@ -214,6 +214,8 @@ class Model {
   void on_done(const Event& event);
   size_t pending_calls() const { return calls_.size(); }
   bool is_pending(uint32_t op) const;
+  // The device was told of a used ring that may reach into what is another ring's, or a buffer.
+  bool strays(const QueueModel& q) const;
 
   // ---- the backend
   // The request, or nullptr where the name means none.
@@ -334,7 +336,6 @@ class Model {
   void stop(QueueModel& q, Stop why);
   void check_start(Queue queue, uint32_t index);
   void note_feeding(const QueueModel& started);
-  bool strays(const QueueModel& q) const;
   bool is_mapped_onto(const QueueModel& q) const;
   // Whether [gpa, gpa + len) is mapped, and to the guest's own memory: 0 or the duty broken.
   uint32_t mapped(uint64_t gpa, uint64_t len) const;

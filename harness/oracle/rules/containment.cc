@@ -140,6 +140,12 @@ VA_COLD void report_activity(Context& context, Queue queue, const char* what) {
       stop = "the device was closed";
       break;
   }
+  // A store into a ring that lies in buffers may be that of a queue which runs.
+  const auto queues = context.model.live_queues();
+  const bool others = std::any_of(queues.begin(), queues.end(), [&](Queue each) {
+    return each != queue && context.model.queue(each).may_act();
+  });
+  if (others && context.model.strays(q)) return;
   const bool before = q.stop == Stop::kNeverStarted;
   if (!every_store && !before && !q.stop_settled) return;
   if (Finding* f = context.report.open(rule, VerdictKind::kFail, queue, context.op)) {
