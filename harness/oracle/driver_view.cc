@@ -34,6 +34,7 @@ void Model::start_life(Queue queue, uint32_t num, uint16_t base) {
     const bool reaches = each != queue && queues_[each].may_act() && strays(queues_[each]);
     if (reaches) q.duty.breach(kApart, 0);
   }
+  if (!next_plain_ && is_mapped_onto(q)) q.duty.breach(kApart, 0);
   q.spoiled = q.by_hand = false;
   q.unsure = !deferred_.empty();
   q.order.clear();

@@ -325,7 +325,7 @@ void Judge::Impl::avail_event(const Event& event) {
 
 void Judge::Impl::call(const Event& event) {
   oracle::QueueModel& q = model_.queue(event.queue);
-  oracle::check_activity(context_, q, event.queue, "a call");
+  oracle::check_activity(context_, q, event.queue, "a call", false);
   notifications_.call(context_, q, event);
 }
 
@@ -348,7 +348,7 @@ void Judge::Impl::submitted(const Event& event) {
 void Judge::Impl::frame(const Event& event) {
   if ((event.queue & 1) != 0) return receive_.frame(context_, event);
   const oracle::QueueModel& q = model_.queue(event.queue);
-  oracle::check_activity(context_, q, event.queue, "a frame on the wire");
+  oracle::check_activity(context_, q, event.queue, "a frame on the wire", false);
   wire_.frame(context_, q, event);
   robustness_.frame();
 }

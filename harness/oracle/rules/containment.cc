@@ -117,7 +117,7 @@ void check_write(Context& context, const Event& event) {
   }
 }
 
-VA_COLD void report_activity(Context& context, Queue queue, const char* what) {
+VA_COLD void report_activity(Context& context, Queue queue, const char* what, bool is_store) {
   const QueueModel& q = context.model.queue(queue);
   const bool every_store = context.report.sees(kEveryStore);
   Rule rule = Rule::kLif02;
@@ -140,12 +140,13 @@ VA_COLD void report_activity(Context& context, Queue queue, const char* what) {
       stop = "the device was closed";
       break;
   }
-  // A store into a ring that lies in buffers may be that of a queue which runs.
+  // A store into a ring that shares memory with buffers may be that of a queue which runs.
   const auto queues = context.model.live_queues();
   const bool others = std::any_of(queues.begin(), queues.end(), [&](Queue each) {
     return each != queue && context.model.queue(each).may_act();
   });
-  if (others && context.model.strays(q)) return;
+  const bool shares = context.model.strays(q) || (q.duty.broken & kApart) != 0;
+  if (is_store && others && shares) return;
   const bool before = q.stop == Stop::kNeverStarted;
   if (!every_store && !before && !q.stop_settled) return;
   if (Finding* f = context.report.open(rule, VerdictKind::kFail, queue, context.op)) {

@@ -23,11 +23,13 @@ namespace va::oracle {
 void check_write(Context& context, const Event& event);
 
 // The device did something on a queue where it may not act.
-void report_activity(Context& context, Queue queue, const char* what);
+void report_activity(Context& context, Queue queue, const char* what, bool is_store);
 
-// The device did something on a queue. `what` is for the reader.
-inline void check_activity(Context& context, const QueueModel& q, Queue queue, const char* what) {
-  if (!q.may_act()) report_activity(context, queue, what);
+// The device did something on a queue. `what` is for the reader; `is_store`: the queue is known by
+// the place of a store alone.
+inline void check_activity(Context& context, const QueueModel& q, Queue queue, const char* what,
+                           bool is_store = true) {
+  if (!q.may_act()) report_activity(context, queue, what, is_store);
 }
 
 // A settle is over.
