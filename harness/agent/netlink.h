@@ -65,6 +65,12 @@ void for_each_attr(std::span<const uint8_t> bytes, Visit visit) {
   }
 }
 
+// An attribute's value, where it is long enough; `out` keeps its own otherwise.
+template <typename T>
+void read_attr(std::span<const uint8_t> value, T& out) {
+  if (value.size() >= sizeof out) std::memcpy(&out, value.data(), sizeof out);
+}
+
 class NlSocket {
  public:
   explicit NlSocket(int protocol);  // NETLINK_ROUTE, NETLINK_GENERIC

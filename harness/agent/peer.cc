@@ -1,6 +1,6 @@
 #include "agent/peer.h"
 
-#include <fcntl.h>
+#include <linux/gen_stats.h>
 #include <linux/if_ether.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
@@ -13,7 +13,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <cstdlib>
 
 namespace va::agent {
 namespace {
@@ -28,7 +27,10 @@ constexpr int kTapsOfAKind = 2;  // one installed, one to swap to
 // the guest's memory.
 constexpr uint32_t kPlugLimit = 32 << 20;
 constexpr uint64_t kMostWaiting = 96 << 20;
+// What was released is waited for so long, and looked at so often: the guest may be stopped while
+// its clock goes on.
 constexpr auto kReleaseLimit = std::chrono::seconds(2);
+constexpr int kReleaseLooks = 256;
 
 tcmsg tc_message(int ifindex, uint32_t parent, uint32_t handle) {
   tcmsg message{};
@@ -69,8 +71,6 @@ bool Peer::set_up_plug(uint32_t slot) {
   const std::string name = "dummy" + std::to_string(slot);
   plug.ifindex = interface_index(name);
   if (plug.ifindex == 0) return fail(name, ENODEV);
-  plug.tx_packets.reset(
-      ::open(("/sys/class/net/" + name + "/statistics/tx_packets").c_str(), O_RDONLY | O_CLOEXEC));
   batch_.begin(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE,
                tc_message(plug.ifindex, TC_H_ROOT, kPlugHandle));
   batch_.attr_text(TCA_KIND, "plug");
@@ -78,9 +78,7 @@ bool Peer::set_up_plug(uint32_t slot) {
   batch_.finish();
   change_link(batch_, plug.ifindex, true);
   const int error = route_.request(batch_);
-  if (error != 0) return fail("plug on " + name, error);
-  plug.released = packets_gone(plug);
-  return true;
+  return error == 0 || fail("plug on " + name, error);
 }
 
 bool Peer::set_up_tap(bool holds, bool vnet, uint32_t number) {
@@ -206,32 +204,51 @@ uint32_t Peer::held(uint32_t ordinal) const {
   return plug.ordinal == ordinal ? plug.waiting : 0;
 }
 
-uint64_t Peer::packets_gone(const Plug& plug) const {
-  char text[32] = {};
-  if (::pread(plug.tx_packets.get(), text, sizeof text - 1, 0) <= 0) return 0;
-  return std::strtoull(text, nullptr, 10);
+// The queue's own count of bytes says when what was queued is gone. The interface's counters do
+// not: what is to be segmented goes out as many packets, or as none if it cannot be (the driver's
+// header may ask for it), and what found no room never was in the queue.
+bool Peer::count(const Plug& plug, Count& out) {
+  batch_.begin(RTM_GETQDISC, NLM_F_ECHO, tc_message(plug.ifindex, TC_H_ROOT, kPlugHandle));
+  batch_.finish();
+  if (route_.query(batch_, reply_) != 0 || reply_.size() < sizeof(tcmsg)) return false;
+  gnet_stats_basic gone{};
+  gnet_stats_queue queue{};
+  const std::span<const uint8_t> attrs = std::span(reply_).subspan(sizeof(tcmsg));
+  for_each_attr(attrs, [&](uint16_t type, std::span<const uint8_t> stats) {
+    if (type != TCA_STATS2) return;
+    for_each_attr(stats, [&](uint16_t kind, std::span<const uint8_t> value) {
+      if (kind == TCA_STATS_BASIC) read_attr(value, gone);
+      if (kind == TCA_STATS_QUEUE) read_attr(value, queue);
+    });
+  });
+  out = {gone.bytes, queue.backlog};
+  return true;
 }
 
 // BUFFER closes the epoch of what is queued, RELEASE_ONE lets that epoch go: what comes later waits
 // again, without a moment in which the plug is open.
 bool Peer::release(uint32_t ordinal) {
   Plug& plug = plugs_[slot_of(ordinal)];
+  std::erase_if(order_, [&](uint32_t held) { return slot_of(held) == slot_of(ordinal); });
+  plug.waiting = 0;
+  waiting_ -= std::exchange(plug.bytes, 0);
+  Count before;
+  if (!count(plug, before)) return false;
   for (const int action : {TCQ_PLUG_BUFFER, TCQ_PLUG_RELEASE_ONE}) {
     batch_.begin(RTM_NEWQDISC, 0, tc_message(plug.ifindex, TC_H_ROOT, kPlugHandle));
     batch_.attr_value(TCA_OPTIONS, tc_plug_qopt{action, 0});
     batch_.finish();
   }
-  std::erase_if(order_, [&](uint32_t held) { return slot_of(held) == slot_of(ordinal); });
-  plug.released += std::exchange(plug.waiting, 0);
-  waiting_ -= std::exchange(plug.bytes, 0);
-  return route_.request(batch_) == 0 && wait_until_gone(plug);
+  return route_.request(batch_) == 0 && wait_until_gone(plug, before.gone + before.queued);
 }
 
-// The packets leave from a soft interrupt some time after the answer.
-bool Peer::wait_until_gone(Plug& plug) {
+// The packets leave from a soft interrupt some time after the answer. That makes the device run,
+// which may submit more to the same plug.
+bool Peer::wait_until_gone(const Plug& plug, uint64_t bytes) {
   const auto limit = std::chrono::steady_clock::now() + kReleaseLimit;
-  while (packets_gone(plug) < plug.released) {
-    if (std::chrono::steady_clock::now() > limit) return false;
+  Count now;
+  for (int looks = 0; !count(plug, now) || now.gone < bytes; ++looks) {
+    if (looks > kReleaseLooks && std::chrono::steady_clock::now() > limit) return false;
     ::sched_yield();
   }
   return true;

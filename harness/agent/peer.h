@@ -80,11 +80,15 @@ class Peer {
 
   struct Plug {
     int ifindex = 0;
-    Fd tx_packets;          // sysfs statistics/tx_packets
-    uint64_t released = 0;  // its value when all that was released is gone
-    uint32_t waiting = 0;   // frames in the plug
-    uint64_t bytes = 0;     // of them
-    uint32_t ordinal = 0;   // of the frames in it
+    uint32_t waiting = 0;  // frames in the plug
+    uint64_t bytes = 0;    // of them
+    uint32_t ordinal = 0;  // of the frames in it
+  };
+
+  // Bytes as a plug's queue counts them, with what segments will take.
+  struct Count {
+    uint64_t gone = 0;  // that left it, ever
+    uint64_t queued = 0;
   };
 
   static uint32_t slot_of(uint32_t ordinal) {
@@ -96,9 +100,9 @@ class Peer {
   bool set_up_blocks();
   bool set_up_tap(bool holds, bool vnet, uint32_t number);
   void add_filter(uint32_t block, uint32_t slot, bool redirect);
-  uint64_t packets_gone(const Plug& plug) const;
+  bool count(const Plug& plug, Count& out);
   void note_held(const FrameFacts& frame);
-  bool wait_until_gone(Plug& plug);
+  bool wait_until_gone(const Plug& plug, uint64_t bytes);
 
   NlSocket route_;
   Wire wire_;
@@ -107,6 +111,7 @@ class Peer {
   std::vector<uint32_t> order_;  // ordinals held, in the order in which their frames came
   std::vector<std::unique_ptr<Tap>> taps_;
   std::vector<WireFrame> seen_;
+  std::vector<uint8_t> reply_;
   bool collision_ = false;
   bool overflow_ = false;
   uint64_t waiting_ = 0;  // bytes in all plugs

@@ -18,11 +18,6 @@ constexpr int kSocketBuffer = 32 << 20;  // the kernel doubles it; 256 frames of
 constexpr size_t kLongestMessage = 128 << 10;
 constexpr int kPriority = 10;
 
-template <typename T>
-void read_attr(std::span<const uint8_t> value, T& out) {
-  if (value.size() >= sizeof out) std::memcpy(&out, value.data(), sizeof out);
-}
-
 // The id of the sample group in the attributes of the answer to CTRL_CMD_GETFAMILY; 0: none.
 uint32_t group_in(std::span<const uint8_t> family) {
   uint32_t found = 0;
