@@ -273,6 +273,10 @@ LinuxPort::Prepared LinuxPort::prepare_log_fd(const Op& op) {
                    number = number_of(static_cast<FdKind>(op.arg[0] & 3), *fresh)]() mutable {
     return call(fd, VHOST_SET_LOG_FD, number);
   };
+  prepared.note = [this, fresh](uint64_t) {
+    take_log_signal();
+    log_ = std::move(*fresh);
+  };
   return prepared;
 }
 
@@ -346,6 +350,8 @@ void LinuxPort::note_reset() {
   rings_ = {};
   acked_features_ = 0;
   worker_ = ThreadState();
+  take_log_signal();
+  log_.reset();
   for (QueueState& queue : queues_) {
     take_signals(queue);
     queue.kick = Fd();

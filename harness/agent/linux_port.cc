@@ -75,6 +75,8 @@ void LinuxPort::reset(Trace& trace, PointSink*) {
 void LinuxPort::open_device() {
   rings_ = {};
   for (QueueState& queue : queues_) queue = QueueState{};
+  log_.reset();
+  logged_ = false;
   setup_ = SetupState{};
   acked_features_ = 0;
   worker_ = ThreadState();
@@ -302,6 +304,10 @@ void LinuxPort::take_signals(QueueState& queue) {
   queue.failed |= take_signal(queue.err);
 }
 
+void LinuxPort::take_log_signal() {
+  logged_ |= take_signal(log_);
+}
+
 void LinuxPort::emit_signals() {
   for (Queue queue = 0; queue < kQueues; ++queue) {
     QueueState& state = queues_[queue];
@@ -309,6 +315,8 @@ void LinuxPort::emit_signals() {
     if (std::exchange(state.called, false)) trace_->add(op_, EventKind::kCall, queue);
     if (std::exchange(state.failed, false)) trace_->add(op_, EventKind::kError, queue);
   }
+  take_log_signal();
+  if (std::exchange(logged_, false)) trace_->add(op_, EventKind::kLogged, kTx);
   emit_frames();
 }
 

@@ -88,6 +88,7 @@ class LinuxPort : public Port {
   void barrier() const;
   void take_frames();
   static void take_signals(QueueState& queue);
+  void take_log_signal();
   void emit_memory();
   void emit_signals();
   void emit_frames();
@@ -137,6 +138,8 @@ class LinuxPort : public Port {
   pid_t caller_ = 0;          // thread or process that made the last control call
   ThreadState worker_;
   std::array<QueueState, kQueues> queues_;
+  Fd log_;               // its eventfd
+  bool logged_ = false;  // was signalled since the last settle
   Observer::Rings rings_;
   std::vector<FrameFacts> frames_;  // seen, not told yet
   uint32_t injected_ = 0;           // frames that the driver's side was given

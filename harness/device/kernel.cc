@@ -12,7 +12,7 @@
 namespace va {
 namespace {
 
-constexpr uint32_t kKernelSees = kWire | kMemory | kDirtyPages | kCalls | kErrors;
+constexpr uint32_t kKernelSees = kWire | kMemory | kDirtyPages | kCalls | kErrors | kLogSignals;
 constexpr size_t kRemembered = 32;  // Programs that ran on a guest before it failed
 constexpr int kRepeats = 2;
 // `died` has a status; a guest has none of its own.

@@ -9,7 +9,7 @@ namespace va {
 namespace {
 
 constexpr uint32_t kReferenceSees = kEveryStore | kWire | kMemory | kDirtyPages | kStepCounts |
-                                    kCalls | kSubmits | kAllocations | kErrors;
+                                    kCalls | kSubmits | kAllocations | kErrors | kLogSignals;
 
 PublicationPolicy publication(Policy policy) {
   switch (policy) {

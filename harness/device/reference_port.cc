@@ -364,6 +364,10 @@ bool ReferencePort::on_dirty(uint64_t base, uint64_t page) {
   return set != DirtyBits::Set::kNoMemory;
 }
 
+void ReferencePort::on_logged(uint32_t) {
+  add(EventKind::kLogged, kTx);
+}
+
 void ReferencePort::on_point(EnginePoint point) {
   sink_->on_point(static_cast<Point>(point));
 }

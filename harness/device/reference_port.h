@@ -61,6 +61,7 @@ class ReferencePort : public Port,
   void on_call(uint32_t index, uint32_t fd) override;
   void on_error(uint32_t index, uint32_t fd) override;
   bool on_dirty(uint64_t base, uint64_t page) override;
+  void on_logged(uint32_t fd) override;
   void on_point(EnginePoint point) override;
   void on_frame(std::span<const uint8_t> frame) override;
   void on_submitted(uint32_t name) override;

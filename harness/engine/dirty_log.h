@@ -39,14 +39,16 @@ struct RingLog {
   }
 
   // The first `len` bytes of the buffer that `ranges` describe were stored. `len` behind their sum
-  // is ignored: it is the backend's word, and Linux's BUG() at this place is not to be had.
+  // is ignored: it is the backend's word, and Linux's BUG() at this place is not to be had. The log
+  // eventfd is signalled if all of it was logged (vhost_log_write).
   void buffer_stored(EngineHost& host, std::span<const GuestRange> ranges, uint64_t len) const;
 
  private:
   void signal(EngineHost& host) const {
     if (fd != 0) host.on_logged(fd);
   }
-  void pages(EngineHost& host, uint64_t first, uint64_t len) const;
+  // False where one of them has no place in the log; those behind it are not marked either.
+  bool pages(EngineHost& host, uint64_t first, uint64_t len) const;
 };
 
 }  // namespace va

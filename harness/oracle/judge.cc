@@ -238,6 +238,8 @@ void Judge::Impl::judge_event(const Trace& trace, const Event& event, size_t num
       return receive_.received(context_, event);
     case EventKind::kDirty:
       return dirty_.marked(context_, event);
+    case EventKind::kLogged:
+      return dirty_.signalled();
     case EventKind::kSteps:
       if (!ended_) robustness_.steps(context_, event, replay_.executed());
       return;

@@ -50,6 +50,7 @@ struct Segment {
   std::array<std::vector<Event>, kQueues> received;
   std::vector<Range> writes;
   std::vector<uint64_t> dirty;
+  bool logged = false;
 };
 
 class Segmenter {
@@ -153,6 +154,9 @@ class Segmenter {
         return;
       case EventKind::kDirty:
         current_.dirty.push_back(event.arg[0]);
+        return;
+      case EventKind::kLogged:
+        current_.logged = true;
         return;
       case EventKind::kFrame:
         current_.frames[queue].push_back(event);
@@ -305,6 +309,9 @@ class Comparer {
     if ((both_see_ & kMemory) != 0) writes(merge(left.writes), merge(right.writes));
     if ((both_see_ & kDirtyPages) != 0) {
       differ(EventKind::kDirty, 0, dirty_text(left.dirty), dirty_text(right.dirty));
+    }
+    if ((both_see_ & kLogSignals) != 0) {
+      differ(EventKind::kLogged, 0, left.logged ? "yes" : "no", right.logged ? "yes" : "no");
     }
   }
 

@@ -165,7 +165,7 @@ TEST(Case, LenientReadingSaysWhatItPassesOver) {
       "ignored",
       "1:39: expected at-quiescence, every-store, wire, memory, dirty-pages, steps, calls, "
       "submits, "
-      "allocations or errors, found \"smell\"; ignored",
+      "allocations, errors or log-signals, found \"smell\"; ignored",
       "3:3: expected an event, found \"glow\"; ignored",
       "4:11: expected the end of the line, found \"loud\"; ignored",
       "5:19: expected inflight= or the end of the line, found \"heat=9\"; ignored",

@@ -133,6 +133,7 @@ constexpr std::array<EventInfo, kEventKinds> kEvents = {{
     {Kind::kReceived, "received", true, kReceivedOperands,
      "the driver took a packet: first head, num_buffers as read (1 where the header has none), "
      "the first 8 bytes of the header where they are not 0"},
+    {Kind::kLogged, "logged", false, {}, "the dirty log's eventfd was signalled"},
 }};
 
 constexpr bool in_order() {

@@ -66,8 +66,11 @@ enum class EventKind : uint8_t {
   kReceived,  // id = first head, buffers = num_buffers as the driver read it (1 where the header
               // has none), header = its first 8 bytes, little-endian: flags, gso_type, hdr_len,
               // gso_size, csum_start; the driver took one packet, and its kFrame follows
+
+  kLogged,  // the dirty log's eventfd was signalled (at quiescence: at least once since the last
+            // settle)
 };
-inline constexpr uint8_t kEventKinds = static_cast<uint8_t>(EventKind::kReceived) + 1;
+inline constexpr uint8_t kEventKinds = static_cast<uint8_t>(EventKind::kLogged) + 1;
 
 enum class NoopReason : uint8_t {
   kFull,        // avail: no free descriptor, or no room for the buffer
@@ -130,6 +133,7 @@ enum Sees : uint32_t {
   kSubmits = 64,  // which requests the backend holds, and when each is complete
   kAllocations = 128,
   kErrors = 256,
+  kLogSignals = 512,  // those of the dirty log's eventfd
 };
 
 enum class Policy : uint8_t { kUnknown, kArrival, kInorder, kCopy };

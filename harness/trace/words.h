@@ -7,9 +7,9 @@
 namespace va {
 
 // In the order of Sees' bits. A trace without every-store was sampled, and says so.
-inline constexpr std::array<std::string_view, 9> kSeesNames = {
+inline constexpr std::array<std::string_view, 10> kSeesNames = {
     "every-store", "wire",    "memory",      "dirty-pages", "steps",
-    "calls",       "submits", "allocations", "errors"};
+    "calls",       "submits", "allocations", "errors",      "log-signals"};
 inline constexpr std::string_view kAtQuiescence = "at-quiescence";
 
 // In the order of Policy.

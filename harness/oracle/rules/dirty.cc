@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "base/hot.h"
 #include "oracle/rules/buffers.h"
@@ -25,6 +26,10 @@ bool changes_log(Opcode code) {
     default:
       return false;
   }
+}
+
+bool changes_fd(Opcode code) {
+  return code == Opcode::kSetLogFd || code == Opcode::kResetOwner || code == Opcode::kRelease;
 }
 
 bool in_log(uint64_t page) {
@@ -69,8 +74,8 @@ bool DirtyRules::Pages::first_beyond(const Pages& than, uint64_t& page) const {
 // ---- what is demanded ------------------------------------------------------------------------
 
 void DirtyRules::begin() {
-  changing_ = 0;
-  changed_ = started_ = false;
+  changing_ = fd_changing_ = 0;
+  changed_ = started_ = has_fd_ = fd_changed_ = unsignalled_ = false;
   if (!touched_) return;
   touched_ = has_base_ = false;
   logs_since_ = 0;
@@ -84,16 +89,25 @@ void DirtyRules::end_interval() {
   stored_.clear();
   marked_.clear();
   changed_ = changing_ != 0;
+  unsignalled_ = false;
 }
 
 void DirtyRules::call_begins(Opcode code) {
   started_ = started_ || code == Opcode::kBackend;
+  if (changes_fd(code)) {
+    ++fd_changing_;
+    fd_changed_ = true;
+  }
   if (!changes_log(code)) return;
   ++changing_;
   changed_ = true;
 }
 
 void DirtyRules::call_returns(Context& context, const Op& op, bool ok, uint32_t number) {
+  if (changes_fd(op.code)) {
+    if (fd_changing_ != 0) --fd_changing_;
+    if (ok) has_fd_ = op.code == Opcode::kSetLogFd && op.arg[0] == 0;
+  }
   if (!changes_log(op.code)) return;
   if (changing_ != 0) --changing_;
   const bool acked = (context.model.acked_features() & kBitLogAll) != 0;
@@ -213,6 +227,7 @@ void DirtyRules::marked(Context& context, const Event& event) {
   touched_ = true;
   if (!started_) check_stopped(context, event);
   marked_.add(event.arg[0]);
+  unsignalled_ = true;
 }
 
 // Since the last settle no ring had a backend, or was given one.
@@ -232,7 +247,22 @@ VA_COLD void DirtyRules::check_stopped(Context& context, const Event& event) {
 
 // ---- the end of an interval ------------------------------------------------------------------
 
+void DirtyRules::check_signal(Context& context) {
+  const bool changed = std::exchange(fd_changed_, fd_changing_ != 0);
+  if (!has_fd_ || !unsignalled_ || changed) return;
+  const auto queues = context.model.live_queues();
+  const bool judged = std::all_of(queues.begin(), queues.end(), [&](Queue queue) {
+    return context.report.may_judge(Rule::kLog10, queue);
+  });
+  if (!judged) return;
+  if (Finding* f = context.report.open(Rule::kLog10, VerdictKind::kFail, kTx, context.op)) {
+    f->expected = "the log's eventfd is signalled when pages are marked";
+    f->actual = "no signal behind the last mark";
+  }
+}
+
 void DirtyRules::judge_interval(Context& context) {
+  check_signal(context);
   uint64_t page = 0;
   size_t kept = 0;
   for (const Demand& each : demands_) {

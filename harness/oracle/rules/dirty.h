@@ -7,6 +7,7 @@
 //   LOG-04  all pages of a write that crosses pages
 //   LOG-08  and from the moment when LOG_ALL is acked, also for buffers that were given before
 //   LOG-09  nothing is marked once the rings are stopped (vhost-user, Migration)
+//   LOG-10  the log's eventfd, if there is one, is signalled behind the last mark before a settle
 //   LOG-12  nothing else is (NON-STRICT: to mark too much costs time, not data)
 //
 // The truth is what was stored, as the trace shows it; nothing is asked of the device. Marks are
@@ -40,8 +41,11 @@ class DirtyRules {
   void used(Context& context, const Request& request);
   // The device marked a page.
   void marked(Context& context, const Event& event);
+  // The log's eventfd was signalled.
+  void signalled() { unsignalled_ = false; }
   void idle(Context& context) {
-    if (touched_) judge_interval(context);
+    if (touched_) return judge_interval(context);
+    fd_changed_ = fd_changing_ != 0;
   }
 
  private:
@@ -75,16 +79,21 @@ class DirtyRules {
   void judge_interval(Context& context);
   void note_change(Context& context, const Op& op);
   bool demands(Context& context) const;
+  void check_signal(Context& context);
   void demand(const Demand& demand);
   void end_interval();
   void check_stopped(Context& context, const Event& event);
 
-  bool touched_ = false;     // the Program has to do with a log: there is something to clear
-  bool has_base_ = false;    // and it is the suite's own log
-  uint32_t changing_ = 0;    // calls under way that change what is demanded
-  bool changed_ = false;     // one of them returned in this interval
-  bool started_ = false;     // a backend call was made in this interval
-  uint32_t logs_since_ = 0;  // number of the event since when LOG_ALL is acked; 0: it is not
+  bool touched_ = false;      // the Program has to do with a log: there is something to clear
+  bool has_base_ = false;     // and it is the suite's own log
+  bool has_fd_ = false;       // there is a log eventfd
+  uint32_t fd_changing_ = 0;  // calls under way that change that
+  bool fd_changed_ = false;   // one of them was, in this interval
+  bool unsignalled_ = false;  // a page was marked, and behind it no signal
+  uint32_t changing_ = 0;     // calls under way that change what is demanded
+  bool changed_ = false;      // one of them returned in this interval
+  bool started_ = false;      // a backend call was made in this interval
+  uint32_t logs_since_ = 0;   // number of the event since when LOG_ALL is acked; 0: it is not
   std::array<RingLog, kQueues> rings_{};
 
   std::vector<Demand> demands_;

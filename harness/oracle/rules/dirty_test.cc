@@ -119,6 +119,26 @@ TEST(Dirty, Log08BufferGivenBeforeLogAll) {
   EXPECT_EQ(s.verdict(), "FAIL LOG-08");
 }
 
+TEST(Dirty, Log10Signal) {
+  ReceiveScript s(
+      {.features = "LOG_ALL", .sees = std::string(kEverything) + "|dirty-pages|log-signals"});
+  s.avail().post().complete(0).write(0, 0, 72);
+  mark(s, buffer_page(0)).used(0, 72).idx().call();
+  mark(s, kRingPage).idle();
+  EXPECT_EQ(s.verdict(), "PASS") << "there is no eventfd";
+  s.call("set_log_fd fresh").idle().avail().post().complete(1).write(1, 0, 72);
+  mark(s, buffer_page(1)).line("< logged").used(1, 72).idx().call();
+  ReceiveScript early = s;
+  EXPECT_EQ(mark(early, kRingPage).idle().verdict(), "FAIL LOG-10") << "a mark came behind it";
+  mark(s, kRingPage).line("< logged").idle();
+  EXPECT_EQ(s.verdict(), "PASS");
+  ReceiveScript none = s;
+  none.call("set_log_fd none").idle().line("< used_flags rx 0x0001");
+  EXPECT_EQ(mark(none, kRingPage).idle().verdict(), "PASS");
+  s.line("< used_flags rx 0x0001");
+  EXPECT_EQ(mark(s, kRingPage).idle().verdict(), "FAIL LOG-10");
+}
+
 TEST(Dirty, NothingIsDemandedWhenItIsOff) {
   ReceiveScript never;
   never.call("set_log_base 0x0").avail().post().complete(0).write(0, 0, 72);

@@ -20,6 +20,8 @@ uint32_t needs_of(const Expectation& expectation) {
       return kMemory;
     case EventKind::kDirty:
       return kDirtyPages;
+    case EventKind::kLogged:
+      return kLogSignals;
     case EventKind::kSteps:
       return kStepCounts;
     case EventKind::kAllocated:
@@ -34,7 +36,8 @@ uint32_t needs_of(const Expectation& expectation) {
 }
 
 bool shown_at_settles_only(EventKind kind) {
-  return (kind >= EventKind::kUsed && kind <= EventKind::kError) || kind == EventKind::kFrame;
+  return (kind >= EventKind::kUsed && kind <= EventKind::kError) || kind == EventKind::kFrame ||
+         kind == EventKind::kLogged;
 }
 
 // A value that stands in the ring until it is stored anew.

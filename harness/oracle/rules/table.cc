@@ -103,6 +103,7 @@ constexpr std::array<RuleRow, kRules> kRows = {{
     {Rule::kLog04, "LOG-04", kDirtyPages | kMemory, kLogged},
     {Rule::kLog08, "LOG-08", kDirtyPages | kMemory, kLogged},
     {Rule::kLog09, "LOG-09", kDirtyPages, kLogged},
+    {Rule::kLog10, "LOG-10", kDirtyPages | kLogSignals, kLogged},
     {Rule::kLog12, "LOG-12", kDirtyPages | kMemory | kEveryStore, kAllDuties},
     {Rule::kKrn09, "KRN-09", 0, kRing},
     {Rule::kFea01, "FEA-01", 0, kSafety},

@@ -96,6 +96,7 @@ enum class Rule : uint8_t {
   kLog04,
   kLog08,
   kLog09,
+  kLog10,
   kLog12,
   kKrn09,
   kFea01,
