@@ -13,8 +13,9 @@
 namespace va::agent {
 namespace {
 
-// One dummy for each ordinal modulo 64 and one for frames without ordinal (agent/peer.h).
-constexpr const char* kDummyParameters = "numdummies=65";
+// One dummy for each ordinal modulo 64, one for frames without ordinal and one for ballast
+// (agent/peer.h).
+constexpr const char* kDummyParameters = "numdummies=66";
 
 std::string parameters_of(const std::string& module, bool zerocopy) {
   if (module == "dummy") return kDummyParameters;

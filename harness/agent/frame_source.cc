@@ -40,25 +40,49 @@ bool FrameSource::set_up(std::string& problem) {
     if (error == 0) error = route_.request(batch_);
     taps_.push_back(std::move(tap));
   }
+  for (int number = 0; number < kTapsOfAKind && error == 0; ++number) {
+    auto tap = std::make_unique<Tap>();
+    error = open_packet("pin" + std::to_string(number), *tap);
+    change_link(batch_, tap->ifindex, true, kLongestFrame - ETH_HLEN);
+    if (error == 0) error = route_.request(batch_);
+    taps_.push_back(std::move(tap));
+  }
   if (error != 0) problem = std::string("a tap for frames to the driver: ") + std::strerror(error);
   return error == 0;
 }
 
 Tap* FrameSource::tap(bool vnet, int header_size, const Tap* not_this) {
   for (const auto& tap : taps_) {
-    if (tap->vnet != vnet || tap.get() == not_this) continue;
+    if (tap->is_packet() || tap->vnet != vnet || tap.get() == not_this) continue;
     set_header_size(*tap, header_size);
     if (tap->is_down) set_link(*tap, true);
-    while (::read(tap->fd.get(), frame_.data(), frame_.size()) > 0) {
-    }
-    return tap.get();
+    return empty(*tap);
   }
   return nullptr;
+}
+
+Tap* FrameSource::packet(const Tap* not_this) {
+  for (const auto& tap : taps_) {
+    if (!tap->is_packet() || tap.get() == not_this) continue;
+    clear_error(*tap);
+    return empty(*tap);
+  }
+  return nullptr;
+}
+
+Tap* FrameSource::empty(Tap& tap) {
+  while (::read(tap.fd.get(), frame_.data(), frame_.size()) > 0) {
+  }
+  return &tap;
 }
 
 bool FrameSource::inject(const Tap& tap, uint32_t ordinal, uint32_t len) {
   const std::span<uint8_t> frame = std::span(frame_).first(len);
   write_frame(ordinal, frame);
+  // What is written to its tap the packet socket receives.
+  if (tap.is_packet()) {
+    return ::write(tap.carrier.get(), frame.data(), len) == static_cast<ssize_t>(len);
+  }
   sockaddr_ll to{};
   to.sll_family = AF_PACKET;
   to.sll_ifindex = tap.ifindex;

@@ -23,6 +23,9 @@ class FrameSource {
   // Makes the taps. False: `problem` says which step failed, and why.
   bool set_up(std::string& problem);
 
+  // A packet socket, no frame in it, other than `not_this`.
+  Tap* packet(const Tap* not_this);
+
   // A tap of that kind, its link up, no frame in it, other than `not_this` (nullptr: any).
   Tap* tap(bool vnet, int header_size, const Tap* not_this);
 
@@ -32,10 +35,12 @@ class FrameSource {
   void set_link(Tap& tap, bool up);
 
  private:
+  Tap* empty(Tap& tap);
+
   NlSocket route_;
   NlBatch batch_;
   Fd socket_;
-  std::vector<std::unique_ptr<Tap>> taps_;
+  std::vector<std::unique_ptr<Tap>> taps_;  // the packet sockets' among them
   std::vector<uint8_t> frame_;
 };
 

@@ -287,12 +287,17 @@ LinuxPort::Prepared LinuxPort::prepare_backend(const Op& op) {
   const int header_size = (acked_features_ & (kBitVersion1 | kBitMrgRxbuf)) != 0 ? 12 : 10;
   Tap* next = nullptr;
   int number = -1;
-  switch (static_cast<BackendKind>(op.arg[0])) {
+  const BackendKind kind = backend_kind(op);
+  switch (kind) {
     case BackendKind::kAsync:
     case BackendKind::kSync:
       next = op.queue == kRx ? source_.tap(vnet, header_size, queue.tap)
-                             : peer_.tap(op.arg[0] == static_cast<uint64_t>(BackendKind::kAsync),
-                                         vnet, header_size, queue.tap);
+                             : peer_.tap(kind == BackendKind::kAsync, vnet, header_size, queue.tap);
+      break;
+    case BackendKind::kPacket:
+      // Its own header has ten bytes, in older kernels, whatever the device's has.
+      if (vnet) unsupported(UnsupportedReason::kFeature);
+      next = op.queue == kRx ? source_.packet(queue.tap) : peer_.packet(queue.tap);
       break;
     case BackendKind::kSame:
       next = queue.tap;

@@ -148,6 +148,9 @@ void LinuxPort::execute(const Op& op) {
       if (op.queue > kRx) return unsupported(UnsupportedReason::kOperation);
       set_link(op.queue, op.arg[0] == static_cast<uint64_t>(LinkState::kUp));
       return rest();
+    case Opcode::kCongest:
+      congest(op);
+      return rest();
     case Opcode::kInject:
       inject(op);
       return rest();
@@ -190,16 +193,33 @@ void LinuxPort::complete_receive(const Op& op) {
   noop(op.queue, NoopReason::kNotHeld);
 }
 
-void LinuxPort::set_link(Queue number, bool up) {
+// The backend that operations mean: of two while a swap waits, the new one.
+Tap* LinuxPort::installed(Queue number) {
   const QueueState& queue = queues_[number];
-  const bool swapping =
-      control_.busy() && current_.code == Opcode::kBackend && current_.queue == number;
-  Tap* tap = swapping && queue.next != nullptr ? queue.next : queue.tap;
+  const bool swapping = control_.busy() && sets_backend(current_.code) && current_.queue == number;
+  return swapping && queue.next != nullptr ? queue.next : queue.tap;
+}
+
+void LinuxPort::set_link(Queue number, bool up) {
+  Tap* tap = installed(number);
   if (tap == nullptr) return;
+  // A packet socket whose interface is down stays in error when it is up again.
+  if (tap->is_packet()) return unsupported(UnsupportedReason::kOperation);
   if (number == kTx) {
     peer_.set_link(*tap, up);
   } else {
     source_.set_link(*tap, up);
+  }
+}
+
+// A packet socket has room again before its send returns, and what is received needs none.
+void LinuxPort::congest(const Op& op) {
+  Tap* tap = op.queue == kTx ? installed(kTx) : nullptr;
+  if (op.queue != kTx || (tap != nullptr && tap->is_packet())) {
+    return unsupported(UnsupportedReason::kOperation);
+  }
+  if (tap != nullptr && !peer_.set_congested(*tap, op.arg[0] == 0)) {
+    broken("the send buffer of a tap could not be filled, or emptied");
   }
 }
 

@@ -80,7 +80,9 @@ class LinuxPort : public Port {
   void kick(const Op& op);
   void complete(const Op& op);
   void complete_receive(const Op& op);
+  Tap* installed(Queue queue);
   void set_link(Queue queue, bool up);
+  void congest(const Op& op);
   void inject(const Op& op);
   void settle();
   void rest();

@@ -2,31 +2,45 @@
 
 #include <linux/gen_stats.h>
 #include <linux/if_ether.h>
+#include <linux/if_tun.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <linux/tc_act/tc_mirred.h>
 #include <linux/tc_act/tc_sample.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <climits>
 
 namespace va::agent {
 namespace {
 
 constexpr uint32_t kHoldBlock = 1;
 constexpr uint32_t kDirectBlock = 2;
+constexpr uint32_t kPacketBlock = 3;
 constexpr uint32_t kPlugHandle = 0x10000;
 constexpr uint32_t kNamedPriority = 1;
-constexpr uint32_t kRestPriority = 2;
+constexpr uint32_t kBallastPriority = 3;
+constexpr uint32_t kRestPriority = 4;
 constexpr int kTapsOfAKind = 2;  // one installed, one to swap to
 // Bytes that may wait in one plug, and in all of them before a Program is ended: what waits takes
 // the guest's memory.
 constexpr uint32_t kPlugLimit = 32 << 20;
 constexpr uint64_t kMostWaiting = 96 << 20;
+// No frame that `avail` generates has it.
+constexpr std::array<uint8_t, ETH_ALEN> kBallastAddress = {0x06, 'v', 'a', 's', 's', 'y'};
+constexpr size_t kBallastFrame = 1024;
+// Of a tap's send buffer. The last is the kernel's own, and means none.
+constexpr int kSmallestBound = 1;
+constexpr int kBound = 1 << 24;
+constexpr int kNoBound = INT_MAX;
+constexpr uint32_t kLongestPacket = 65535;
 // What was released is waited for so long, and looked at so often: the guest may be stopped while
 // its clock goes on.
 constexpr auto kReleaseLimit = std::chrono::seconds(2);
@@ -51,7 +65,7 @@ bool Peer::fail(const std::string& step, int error) {
 }
 
 bool Peer::set_up() {
-  for (uint32_t slot = 0; slot <= kSlots; ++slot) {
+  for (uint32_t slot = 0; slot < plugs_.size(); ++slot) {
     if (!set_up_plug(slot)) return false;
   }
   uint32_t number = 0;
@@ -61,6 +75,9 @@ bool Peer::set_up() {
         if (!set_up_tap(holds, vnet, number++)) return false;
       }
     }
+  }
+  for (uint32_t i = 0; i < kTapsOfAKind; ++i) {
+    if (!set_up_packet(i)) return false;
   }
   return set_up_blocks() && wire_.set_up(problem_);
 }
@@ -100,26 +117,78 @@ bool Peer::set_up_tap(bool holds, bool vnet, uint32_t number) {
   return true;
 }
 
+bool Peer::set_up_packet(uint32_t number) {
+  auto tap = std::make_unique<Tap>();
+  const std::string name = "pout" + std::to_string(number);
+  int error = open_packet(name, *tap);
+  if (error != 0) return fail(name, error);
+  batch_.begin(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL,
+               tc_message(tap->ifindex, TC_H_CLSACT, TC_H_MAKE(TC_H_CLSACT, 0)));
+  batch_.attr_text(TCA_KIND, "clsact");
+  batch_.attr_value(TCA_EGRESS_BLOCK, kPacketBlock);
+  batch_.finish();
+  change_link(batch_, tap->ifindex, true, kLongestPacket - ETH_HLEN);
+  error = route_.request(batch_);
+  if (error != 0) return fail("clsact on " + name, error);
+  taps_.push_back(std::move(tap));
+  return true;
+}
+
 bool Peer::set_up_blocks() {
   for (uint32_t slot = 0; slot <= kSlots; ++slot) {
-    add_filter(kHoldBlock, slot, true);
+    add_filter(kHoldBlock, slot, Then::kWait);
     const int error = route_.request(batch_);
     if (error != 0) return fail("filter " + std::to_string(slot), error);
   }
-  add_filter(kDirectBlock, kUnnamed, false);
+  add_ballast_filter(kHoldBlock);
+  add_ballast_filter(kDirectBlock);
+  add_filter(kDirectBlock, kUnnamed, Then::kDrop);
+  add_filter(kPacketBlock, kUnnamed, Then::kTake);
   const int error = route_.request(batch_);
   return error == 0 || fail("direct filter", error);
 }
 
-// Frames of ordinals equal to `slot` modulo 64 (kUnnamed: all that no other filter took) are
-// sampled, then redirected to the slot's dummy, or dropped: a frame never reaches the stack.
-void Peer::add_filter(uint32_t block, uint32_t slot, bool redirect) {
-  const bool named = slot != kUnnamed;
-  const uint32_t priority = named ? kNamedPriority : kRestPriority;
+void Peer::begin_filter(uint32_t block, uint32_t priority, const char* kind) {
   tcmsg message = tc_message(static_cast<int>(TCM_IFINDEX_MAGIC_BLOCK), block, 0);
   message.tcm_info = TC_H_MAKE(priority << 16, __builtin_bswap16(ETH_P_ALL));
   batch_.begin(RTM_NEWTFILTER, NLM_F_CREATE, message);
-  batch_.attr_text(TCA_KIND, named ? "flower" : "matchall");
+  batch_.attr_text(TCA_KIND, kind);
+}
+
+// Action `number` of a filter: on to the slot's dummy.
+void Peer::add_redirect(uint16_t number, uint32_t slot) {
+  const size_t action = batch_.nest(number);
+  batch_.attr_text(TCA_ACT_KIND, "mirred");
+  const size_t mirred = batch_.nest(TCA_ACT_OPTIONS);
+  tc_mirred target{};
+  target.action = TC_ACT_STOLEN;
+  target.eaction = TCA_EGRESS_REDIR;
+  target.ifindex = static_cast<uint32_t>(plugs_[slot].ifindex);
+  batch_.attr_value(TCA_MIRRED_PARMS, target);
+  batch_.end_nest(mirred);
+  batch_.end_nest(action);
+}
+
+void Peer::add_ballast_filter(uint32_t block) {
+  begin_filter(block, kBallastPriority, "flower");
+  const size_t options = batch_.nest(TCA_OPTIONS);
+  constexpr std::array<uint8_t, ETH_ALEN> kAll = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+  batch_.attr(TCA_FLOWER_KEY_ETH_DST, kBallastAddress.data(), ETH_ALEN);
+  batch_.attr(TCA_FLOWER_KEY_ETH_DST_MASK, kAll.data(), ETH_ALEN);
+  const size_t actions = batch_.nest(TCA_FLOWER_ACT);
+  add_redirect(1, kBallast);
+  batch_.end_nest(actions);
+  batch_.end_nest(options);
+  batch_.finish();
+}
+
+// Frames of ordinals equal to `slot` modulo 64 (kUnnamed: all that no other filter took) are
+// sampled, then redirected to the slot's dummy, or dropped: a frame never reaches the stack. What a
+// packet socket sends is not dropped but taken: a drop on the way out is an error of its send.
+void Peer::add_filter(uint32_t block, uint32_t slot, Then then) {
+  const bool named = slot != kUnnamed;
+  const uint32_t priority = named ? kNamedPriority : kRestPriority;
+  begin_filter(block, priority, named ? "flower" : "matchall");
   const size_t options = batch_.nest(TCA_OPTIONS);
   if (named) {
     const uint8_t mac[ETH_ALEN] = {2, 0, 0, 0, 0, static_cast<uint8_t>(slot)};
@@ -132,24 +201,15 @@ void Peer::add_filter(uint32_t block, uint32_t slot, bool redirect) {
   batch_.attr_text(TCA_ACT_KIND, "sample");
   const size_t sample = batch_.nest(TCA_ACT_OPTIONS);
   tc_sample parameters{};
-  parameters.action = redirect ? TC_ACT_PIPE : TC_ACT_SHOT;
+  parameters.action = then == Then::kWait   ? TC_ACT_PIPE
+                      : then == Then::kDrop ? TC_ACT_SHOT
+                                            : TC_ACT_STOLEN;
   batch_.attr_value(TCA_SAMPLE_PARMS, parameters);
   batch_.attr_value(TCA_SAMPLE_RATE, uint32_t{1});
   batch_.attr_value(TCA_SAMPLE_PSAMPLE_GROUP, uint32_t{1});
   batch_.end_nest(sample);
   batch_.end_nest(first);
-  if (redirect) {
-    const size_t second = batch_.nest(2);
-    batch_.attr_text(TCA_ACT_KIND, "mirred");
-    const size_t mirred = batch_.nest(TCA_ACT_OPTIONS);
-    tc_mirred target{};
-    target.action = TC_ACT_STOLEN;
-    target.eaction = TCA_EGRESS_REDIR;
-    target.ifindex = static_cast<uint32_t>(plugs_[slot].ifindex);
-    batch_.attr_value(TCA_MIRRED_PARMS, target);
-    batch_.end_nest(mirred);
-    batch_.end_nest(second);
-  }
+  if (then == Then::kWait) add_redirect(2, slot);
   batch_.end_nest(actions);
   batch_.end_nest(options);
   batch_.finish();
@@ -157,9 +217,21 @@ void Peer::add_filter(uint32_t block, uint32_t slot, bool redirect) {
 
 Tap* Peer::tap(bool holds, bool vnet, int header_size, const Tap* not_this) {
   for (const auto& tap : taps_) {
-    if (tap->holds != holds || tap->vnet != vnet || tap.get() == not_this) continue;
+    if (tap->is_packet() || tap->holds != holds || tap->vnet != vnet || tap.get() == not_this) {
+      continue;
+    }
     set_header_size(*tap, header_size);
     if (tap->is_down) set_link(*tap, true);
+    set_congested(*tap, false);
+    return tap.get();
+  }
+  return nullptr;
+}
+
+Tap* Peer::packet(const Tap* not_this) {
+  for (const auto& tap : taps_) {
+    if (!tap->is_packet() || tap.get() == not_this) continue;
+    clear_error(*tap);
     return tap.get();
   }
   return nullptr;
@@ -169,6 +241,25 @@ void Peer::set_link(Tap& tap, bool up) {
   tap.is_down = !up;
   change_link(batch_, tap.ifindex, up);
   route_.request(batch_);
+}
+
+// Without a bound the kernel builds small frames in a way of its own; so one is set first.
+bool Peer::set_congested(Tap& tap, bool congested) {
+  if (tap.is_full == congested) return true;
+  tap.is_full = congested;
+  if (!congested) {
+    return ::ioctl(tap.fd.get(), TUNSETSNDBUF, &kNoBound) == 0 && empty(plugs_[kBallast]);
+  }
+  return ::ioctl(tap.fd.get(), TUNSETSNDBUF, &kBound) == 0 && send_ballast(tap) &&
+         ::ioctl(tap.fd.get(), TUNSETSNDBUF, &kSmallestBound) == 0;
+}
+
+bool Peer::send_ballast(const Tap& tap) {
+  const auto header = static_cast<size_t>(tap.header_size);
+  std::array<uint8_t, 12 + kBallastFrame> frame{};
+  std::copy(kBallastAddress.begin(), kBallastAddress.end(), frame.data() + header);
+  const size_t len = header + kBallastFrame;
+  return ::write(tap.fd.get(), frame.data(), len) == static_cast<ssize_t>(len);
 }
 
 bool Peer::take_frames(std::vector<FrameFacts>& frames) {
@@ -227,11 +318,7 @@ bool Peer::count(const Plug& plug, Count& out) {
 
 // BUFFER closes the epoch of what is queued, RELEASE_ONE lets that epoch go: what comes later waits
 // again, without a moment in which the plug is open.
-bool Peer::release(uint32_t ordinal) {
-  Plug& plug = plugs_[slot_of(ordinal)];
-  std::erase_if(order_, [&](uint32_t held) { return slot_of(held) == slot_of(ordinal); });
-  plug.waiting = 0;
-  waiting_ -= std::exchange(plug.bytes, 0);
+bool Peer::empty(const Plug& plug) {
   Count before;
   if (!count(plug, before)) return false;
   for (const int action : {TCQ_PLUG_BUFFER, TCQ_PLUG_RELEASE_ONE}) {
@@ -240,6 +327,14 @@ bool Peer::release(uint32_t ordinal) {
     batch_.finish();
   }
   return route_.request(batch_) == 0 && wait_until_gone(plug, before.gone + before.queued);
+}
+
+bool Peer::release(uint32_t ordinal) {
+  Plug& plug = plugs_[slot_of(ordinal)];
+  std::erase_if(order_, [&](uint32_t held) { return slot_of(held) == slot_of(ordinal); });
+  plug.waiting = 0;
+  waiting_ -= std::exchange(plug.bytes, 0);
+  return empty(plug);
 }
 
 // The packets leave from a soft interrupt some time after the answer. That makes the device run,
@@ -261,6 +356,7 @@ bool Peer::release_oldest() {
 void Peer::reset_links() {
   for (const auto& tap : taps_) {
     if (tap->is_down) set_link(*tap, true);
+    set_congested(*tap, false);
   }
 }
 

@@ -9,11 +9,16 @@
 //                      -> sample (the wire) -> mirred redirect to dummy<i>
 //                    matchall (frames without ordinal) -> sample -> redirect to dummy64
 //     direct taps:   matchall -> sample -> drop; the packet is freed before sendmsg returns
+//     packet sockets: matchall on the clsact egress of the tap they send to -> sample -> gone
 //   dummy<i>, root qdisc plug, blocked; `release` lets out what is queued and nothing else
 //
 // An ingress redirect neither clones nor copies, so the pages stay pinned while a packet waits. The
 // wire is seen by the psample netlink group, which copies the bytes out; a packet socket would make
 // the kernel copy the packet, and completion order would be lost.
+//
+// A full send buffer: vhost-net meets EAGAIN when the bytes that wait are no fewer than the bound
+// (TUNSETSNDBUF). So that something waits, a frame of the agent's own, ballast, goes into a plug of
+// its own, unseen by the wire; to let it go makes room, and the tap tells vhost-net so.
 //
 // Held here is not the same as in flight in vhost-net: a copied frame waits in its plug too, though
 // its used entry is out.
@@ -47,7 +52,12 @@ class Peer {
   // is what the driver puts in front of each frame; of no matter without `vnet`.
   Tap* tap(bool holds, bool vnet, int header_size, const Tap* not_this);
 
+  // A packet socket other than `not_this`.
+  Tap* packet(const Tap* not_this);
+
   void set_link(Tap& tap, bool up);
+  // The send buffer of `tap` is full from now on, or not any more. False: it could not be made so.
+  bool set_congested(Tap& tap, bool congested);
 
   // Takes the frames that the wire saw since the last call, in order. False: some were lost, and
   // what waits is not known any more.
@@ -69,7 +79,7 @@ class Peer {
   // The same for the ordinal that was held first of those that are held now.
   bool release_oldest();
 
-  // All links up.
+  // All links up, no send buffer full.
   void reset_links();
   // All links up, nothing held. False: a packet did not leave its plug.
   bool reset();
@@ -77,6 +87,7 @@ class Peer {
  private:
   static constexpr uint32_t kSlots = 64;
   static constexpr uint32_t kUnnamed = kSlots;
+  static constexpr uint32_t kBallast = kSlots + 1;
 
   struct Plug {
     int ifindex = 0;
@@ -99,15 +110,23 @@ class Peer {
   bool set_up_plug(uint32_t slot);
   bool set_up_blocks();
   bool set_up_tap(bool holds, bool vnet, uint32_t number);
-  void add_filter(uint32_t block, uint32_t slot, bool redirect);
+  bool set_up_packet(uint32_t number);
+  // What becomes of a frame that was sampled.
+  enum class Then : uint8_t { kWait, kDrop, kTake };
+  void begin_filter(uint32_t block, uint32_t priority, const char* kind);
+  void add_filter(uint32_t block, uint32_t slot, Then then);
+  void add_ballast_filter(uint32_t block);
+  void add_redirect(uint16_t number, uint32_t slot);
   bool count(const Plug& plug, Count& out);
   void note_held(const FrameFacts& frame);
+  bool send_ballast(const Tap& tap);
+  bool empty(const Plug& plug);
   bool wait_until_gone(const Plug& plug, uint64_t bytes);
 
   NlSocket route_;
   Wire wire_;
   NlBatch batch_;
-  std::array<Plug, kSlots + 1> plugs_;
+  std::array<Plug, kSlots + 2> plugs_;
   std::vector<uint32_t> order_;  // ordinals held, in the order in which their frames came
   std::vector<std::unique_ptr<Tap>> taps_;
   std::vector<WireFrame> seen_;

@@ -23,6 +23,7 @@ int Peer::send(const Packet& packet, RequestToken token) {
   const std::span<const uint8_t> bytes = buffer_.bytes();
   // A batch gets past an interface that is down.
   const bool batched = !packet.copy.empty();
+  if (!link_up_ && kind_ == PeerKind::kPacket) return -ENETDOWN;
   if (!link_up_ && !batched) return -EIO;
   if (congested_) return -EAGAIN;
   if (refusals_ > 0 && !refuse_inside_) {
@@ -33,6 +34,7 @@ int Peer::send(const Packet& packet, RequestToken token) {
       batched ? tap_refuses_batched(bytes, header_len_) : tap_refuses(bytes, header_len_);
   if (unfit < 0) return unfit;
   const std::span<const uint8_t> frame = bytes.subspan(header_len_);
+  if (kind_ == PeerKind::kPacket && frame.size() > kLongestPacket) return -EMSGSIZE;
   const uint32_t name = namer_(frame);
   observer_.on_frame(frame);
   const int taken = static_cast<int>(packet.len);
@@ -47,8 +49,7 @@ int Peer::send(const Packet& packet, RequestToken token) {
   RequestResult result = RequestResult::kOk;
   if (!tap_keeps_pages(packet, header_len_)) {
     observer_.on_completed(name, token, RequestResult::kFailed);
-  } else if (kind_ == PeerKind::kSynchronous || take_inside(name, result) ||
-             held_count_ == kMaxHeld) {
+  } else if (kind_ != PeerKind::kDeferred || take_inside(name, result) || held_count_ == kMaxHeld) {
     observer_.on_completed(name, token, result);
   } else {
     held_[held_count_++] = Held{name, token};

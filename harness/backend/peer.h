@@ -19,7 +19,9 @@
 
 namespace va {
 
-enum class PeerKind : uint8_t { kSynchronous, kDeferred };
+// kPacket is a synchronous peer that takes frames as an AF_PACKET socket does: it keeps no pages,
+// its send buffer has a bound, and what an interface could not carry it refuses.
+enum class PeerKind : uint8_t { kSynchronous, kDeferred, kPacket };
 
 // Names a frame: what identifies it on the wire.
 using FrameNamer = uint32_t (*)(std::span<const uint8_t> frame);
@@ -39,7 +41,10 @@ class Peer : public Backend {
   int send(const Packet& packet, RequestToken token) override;
   bool writable() const override { return !congested_ && link_up_; }
   // What refuses a submit says so for one packet at a time.
-  bool bounded() const override { return congested_ || refusals_ > 0; }
+  bool bounded() const override {
+    return congested_ || refusals_ > 0 || kind_ == PeerKind::kPacket;
+  }
+  bool keeps_pages() const override { return kind_ != PeerKind::kPacket; }
 
   // Completes the request held longest among those called `name`; false if none is held.
   bool complete(uint32_t name, RequestResult result);
@@ -57,6 +62,7 @@ class Peer : public Backend {
 
  private:
   static constexpr uint32_t kMaxInside = 64;
+  static constexpr size_t kLongestPacket = 65535;  // what the interface carries, its head included
   struct Held {
     uint32_t name = 0;
     RequestToken token;

@@ -69,6 +69,21 @@ TEST_F(Link, ASynchronousRequestIsDoneWhenSubmitReturns) {
   EXPECT_EQ(told(), "wire 1/1388;held 1;done 1;");
 }
 
+TEST_F(Link, APacketSocketIsGivenCopies) {
+  EXPECT_TRUE(peer_.keeps_pages());
+  EXPECT_FALSE(peer_.bounded());
+  peer_.reset(PeerKind::kPacket, 0);
+  EXPECT_FALSE(peer_.asynchronous() || peer_.keeps_pages());
+  EXPECT_TRUE(peer_.bounded());
+  EXPECT_EQ(send(1, false), static_cast<int>(kLen));
+  EXPECT_EQ(send(1, false, 14), 14);
+  EXPECT_EQ(send(1, false, 13), -EINVAL);
+  EXPECT_EQ(send(1, false, 65535), 65535);
+  EXPECT_EQ(send(1, false, 65536), -EMSGSIZE);
+  peer_.set_link(false);
+  EXPECT_EQ(send(1, false), -ENETDOWN);
+}
+
 TEST_F(Link, ACopiedFrameIsNoRequest) {
   EXPECT_EQ(send(1, false), static_cast<int>(kLen));
   EXPECT_EQ(told(), "wire 1/1388;");

@@ -148,6 +148,7 @@ void read_expected(Reader& reader, Expected& entry) {
   entry.reason = reader.text("reason");
   entry.source = reader.text("source");
   entry.version = reader.text("version", false);
+  entry.policy = reader.text("policy", false);
   const std::string verdict = reader.text("verdict");
   for (VerdictKind kind : {VerdictKind::kNonStrict, VerdictKind::kInconclusive, VerdictKind::kFail,
                            VerdictKind::kRobustness}) {

@@ -55,7 +55,8 @@ struct Expected {
   VerdictKind verdict = VerdictKind::kFail;
   std::string reason;
   std::string source;
-  std::string version;  // of the device on which it was seen; empty: any
+  std::string version;      // of the device on which it was seen; empty: any
+  std::string policy = {};  // the only one under which it happens; empty: any
 };
 
 // The files that may speak of a device, from the general to the particular: for

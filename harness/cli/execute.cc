@@ -7,6 +7,7 @@
 
 #include "cli/isolate.h"
 #include "device/registry.h"
+#include "trace/words.h"
 
 namespace va {
 namespace {
@@ -24,6 +25,10 @@ bool has_event(const Trace& trace, EventKind kind) {
   return false;
 }
 
+std::string_view policy_name(const TraceHeader& header) {
+  return kPolicyNames[static_cast<size_t>(header.policy) % kPolicyNames.size()];
+}
+
 // Marks the findings that are listed. A listed one that did not happen is a failure of its own,
 // unless the device is newer than the entry: then the entry is due for a look.
 void apply_expectations(const std::string& case_path, const std::vector<Expected>& expected,
@@ -31,6 +36,7 @@ void apply_expectations(const std::string& case_path, const std::vector<Expected
   const std::string name = relative_to_root(case_path);
   for (const Expected& entry : expected) {
     if (entry.case_path != name) continue;
+    if (!entry.policy.empty() && entry.policy != policy_name(result.trace.header)) continue;
     bool happened = false;
     for (JudgedFinding& finding : result.findings) {
       if (finding.what.rule != entry.rule || finding.what.kind != entry.verdict) continue;

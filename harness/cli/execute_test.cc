@@ -56,6 +56,11 @@ TEST_F(Execute, AListedFailureOfAnotherCaseIsNothingToThisOne) {
             VerdictKind::kFail);
 }
 
+TEST_F(Execute, WhatIsListedForAnotherPolicyIsNothingToThisOne) {
+  EXPECT_EQ(judge({{from_.path, "USD-01", VerdictKind::kFail, "", "", "", "another"}}),
+            VerdictKind::kFail);
+}
+
 TEST_F(Execute, WhatIsListedAndDidNotHappenFails) {
   EXPECT_EQ(judge({{from_.path, "USD-01", VerdictKind::kFail, "", "", ""},
                    {from_.path, "NUS-01", VerdictKind::kFail, "", "", "6.1.10"}}),

@@ -132,6 +132,7 @@ ReferencePort::CallResult ReferencePort::call_ring(const Op& op, Caller caller) 
       done.result = net_.set_vring_err(caller, index, event_fd(fd));
       break;
     case Opcode::kBackend:
+    case Opcode::kBackendPacket:
       return set_backend(op, caller);
     default:
       unsupported(UnsupportedReason::kOperation);
@@ -172,7 +173,7 @@ EventFd ReferencePort::event_fd(FdKind kind) {
 
 ReferencePort::CallResult ReferencePort::set_backend(const Op& op, Caller caller) {
   const uint32_t index = vhost_index(op.queue);
-  const auto kind = static_cast<BackendKind>(op.arg[0]);
+  const BackendKind kind = backend_kind(op);
   switch (kind) {
     case BackendKind::kNone:
       return {net_.set_backend(caller, index, {0, nullptr}), 0};
@@ -181,6 +182,7 @@ ReferencePort::CallResult ReferencePort::set_backend(const Op& op, Caller caller
     case BackendKind::kAsync:
     case BackendKind::kSync:
     case BackendKind::kGone:
+    case BackendKind::kPacket:
       break;
     case BackendKind::kBadFd:
     case BackendKind::kNotSocket:
@@ -188,7 +190,9 @@ ReferencePort::CallResult ReferencePort::set_backend(const Op& op, Caller caller
       return {net_.set_backend(caller, index, {-ENOTSOCK, nullptr}), 0};
   }
   const bool gone = kind == BackendKind::kGone;
-  Backend* next = new_peer(index, kind == BackendKind::kAsync);
+  Backend* next = new_peer(index, kind == BackendKind::kAsync    ? PeerKind::kDeferred
+                                  : kind == BackendKind::kPacket ? PeerKind::kPacket
+                                                                 : PeerKind::kSynchronous);
   const int result = net_.set_backend(caller, index, {0, next, gone});
   if (result >= 0 && index == kTxIndex) current_peer_ ^= 1;
   if (result >= 0 && index == kRxIndex) current_receiver_ ^= 1;
@@ -196,10 +200,9 @@ ReferencePort::CallResult ReferencePort::set_backend(const Op& op, Caller caller
 }
 
 // A peer in the place of the one that is not installed.
-Backend* ReferencePort::new_peer(uint32_t index, bool asynchronous) {
+Backend* ReferencePort::new_peer(uint32_t index, PeerKind kind) {
   const uint64_t features = net_.acked_features();
   const uint32_t header_len = (features & kFeatureNetHdr) != 0 ? 0 : net_header_len(features);
-  const PeerKind kind = asynchronous ? PeerKind::kDeferred : PeerKind::kSynchronous;
   if (index == kTxIndex) {
     Peer& peer = peers_[current_peer_ ^ 1];
     peer.reset(kind, header_len);

@@ -138,7 +138,9 @@ void ReferencePort::tell_peer(const Op& op) {
       return refuse(peer(), op);
     case Opcode::kCongest:
       peer().set_congested(op.arg[0] == 0);
-      break;
+      // A tap tells of room whatever its link is (drivers/net/tun.c, tun_sock_write_space).
+      if (op.arg[0] != 0) net_.backend_writable();
+      return;
     default:
       peer().set_link(op.arg[0] == static_cast<uint64_t>(LinkState::kUp));
       break;

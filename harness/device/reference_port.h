@@ -82,7 +82,7 @@ class ReferencePort : public Port,
   CallResult get_base(uint32_t index, Caller caller);
   CallResult set_addr(const Op& op, uint32_t index, Caller caller);
   CallResult set_backend(const Op& op, Caller caller);
-  Backend* new_peer(uint32_t index, bool asynchronous);
+  Backend* new_peer(uint32_t index, PeerKind kind);
   CallResult set_mem_table(const Op& op, Caller caller);
   EventFd event_fd(FdKind kind);
 

@@ -60,6 +60,10 @@ class Backend {
   // Whether a submit now would find room (the socket polls writable).
   virtual bool writable() const = 0;
 
+  // Whether it can send from the guest's own pages (SOCK_ZEROCOPY). One that cannot is given
+  // copies, whatever the policy.
+  virtual bool keeps_pages() const { return true; }
+
   // Whether the send buffer has a bound. Only without one are frames sent in batches.
   virtual bool bounded() const { return false; }
 

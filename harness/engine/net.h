@@ -13,8 +13,8 @@
 // 2010 asynchronous vhost-net patch, made sound. `kInorder` is the zero-copy transmit path of Linux
 // (drivers/vhost/net.c, handle_tx_zerocopy): frames below a threshold, or above the number of
 // pending ones, are copied and used at once; the others are used in the order of submission.
-// `kCopy` is its other transmit path (handle_tx_copy, in net_tx_copy.cc): all are copied and sent
-// in batches.
+// `kCopy` is its other transmit path (handle_tx_copy, in net_tx_copy.cc), which `kInorder` takes
+// too for a backend that cannot keep the guest's pages: all are copied and sent in batches.
 //
 // Receive: a backend that waits to be asked (and any, unless under `kArrival`) is served as by
 // handle_rx() in Linux. With an asynchronous one under `kArrival` buffers are posted ahead and
@@ -257,6 +257,10 @@ class Net {
   bool publish_packet(Virtqueue& vq, uint64_t& bytes);
   void publish_received(Virtqueue& vq);
   uint32_t device_header(const Virtqueue& vq) const;
+  bool copies_to(const Backend& backend) const {
+    return policy_ == PublicationPolicy::kCopy ||
+           (policy_ == PublicationPolicy::kInorder && !backend.keeps_pages());
+  }
   // Whether buffers are posted to this backend before there is a frame for them.
   bool posts_ahead(const Backend* backend) const {
     return backend != nullptr && policy_ == PublicationPolicy::kArrival &&
@@ -304,7 +308,10 @@ class Net {
   uint32_t sent_packets_ = 0;
   uint32_t failed_packets_ = 0;
 
-  // kCopy: what was taken in this run of the worker and is not sent yet. No memory otherwise.
+  // This run of the transmit worker copies: under kCopy, and under kInorder with a backend that
+  // cannot keep pages.
+  bool copying_ = false;
+  // What was taken in it and is not sent yet. No memory under kArrival.
   std::unique_ptr<CopyBatch> copies_;
 
   // Receive under kArrival with an asynchronous backend.

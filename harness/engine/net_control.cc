@@ -55,7 +55,7 @@ Net::Net(PublicationPolicy policy, GuestMemory& memory, EngineHost& host)
     : policy_(policy),
       memory_(memory),
       host_(host),
-      copies_(policy == PublicationPolicy::kCopy ? std::make_unique<CopyBatch>() : nullptr),
+      copies_(policy != PublicationPolicy::kArrival ? std::make_unique<CopyBatch>() : nullptr),
       posted_(RequestPool::kSlots) {
   open();
 }
@@ -330,7 +330,7 @@ int Net::start_ring(Virtqueue& vq, const BackendFd& fd) {
 int Net::install(Virtqueue& vq, const BackendFd& fd) {
   Backend* const backend = fd.backend;
   // A backend that is only sent to in copies has no state of its own (vhost_net_ubuf_alloc).
-  const bool counted = backend != nullptr && policy_ != PublicationPolicy::kCopy;
+  const bool counted = backend != nullptr && !copies_to(*backend);
   if (counted && !allocate()) return -ENOMEM;
   // Mode and backend change together or not at all: where the new one fails the old one stays, and
   // is polled anew.

@@ -54,13 +54,15 @@ void Net::handle_tx() {
   vq.disable_notify(memory_, host_);
   polling_writable_ = false;
   if (unpublished() == 0) ordered_ = policy_ == PublicationPolicy::kInorder || vq.in_order();
+  // What IN_ORDER has to wait for its elders is not used with a batch.
+  copying_ = copies_to(*backend) && !(vq.in_order() && unpublished() != 0);
   uint64_t bytes = 0;
   for (uint32_t packets = 0;; ++packets) {
     if (packets == kPacketWeight || bytes >= kByteWeight) {
       queue_work(kTxIndex);
       break;
     }
-    if (policy_ == PublicationPolicy::kCopy) {
+    if (copying_) {
       if (copies_->full()) send_copies(vq, *backend);
     } else {
       publish_done(vq);
@@ -69,7 +71,7 @@ void Net::handle_tx() {
     if (submit_next(vq, *backend) == Next::kStop) break;
     bytes += chain_.readable_bytes;
   }
-  if (policy_ == PublicationPolicy::kCopy) send_copies(vq, *backend);
+  if (copying_) send_copies(vq, *backend);
   publish_done(vq);
   host_.point(EnginePoint::kEnd);
 }
@@ -128,7 +130,7 @@ void Net::skip_header(uint32_t left) {
 }
 
 Net::Next Net::submit(Virtqueue& vq, Backend& backend, const Packet& packet) {
-  if (policy_ == PublicationPolicy::kCopy) return submit_copy(vq, backend, packet);
+  if (copying_) return submit_copy(vq, backend, packet);
   if (!may_hold(vq, backend, packet)) return send_copied(vq, backend, packet);
   if (!allocate()) {
     vq.unfetch();
@@ -184,7 +186,7 @@ void Net::poll_writable(const Backend& backend) {
 }
 
 void Net::use_now(Virtqueue& vq) {
-  if (policy_ == PublicationPolicy::kCopy) return copies_->add_head(chain_.head);
+  if (copying_) return copies_->add_head(chain_.head);
   if (vq.in_order() && unpublished() != 0) {  // in its turn, behind those that are held
     const RequestToken token = pool_.acquire(chain_.head, link_);
     pool_.at(token.slot).state = RequestState::kDone;
@@ -204,8 +206,8 @@ uint32_t Net::pending_limit(const Virtqueue& vq) const {
 bool Net::may_hold(const Virtqueue& vq, const Backend& backend, const Packet& packet) const {
   if (flushing_) return false;
   if (policy_ == PublicationPolicy::kArrival) return backend.asynchronous();
-  return packet.len >= kGoodCopyLen && order_tail_ - order_head_ <= pending_limit(vq) &&
-         sent_packets_ / 64 >= failed_packets_;
+  return backend.keeps_pages() && packet.len >= kGoodCopyLen &&
+         order_tail_ - order_head_ <= pending_limit(vq) && sent_packets_ / 64 >= failed_packets_;
 }
 
 void Net::count_transmitted() {

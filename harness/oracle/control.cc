@@ -28,8 +28,8 @@ RingAddr address_of(const RingLayout& ring) {
 }
 
 bool is_new_peer(const Op& op) {
-  const auto kind = static_cast<BackendKind>(op.arg[0]);
-  return kind == BackendKind::kAsync || kind == BackendKind::kSync;
+  const BackendKind kind = backend_kind(op);
+  return kind == BackendKind::kAsync || kind == BackendKind::kSync || kind == BackendKind::kPacket;
 }
 
 }  // namespace
@@ -54,7 +54,7 @@ void Model::on_setup(const Event& event) {
     if (!calls_.empty()) this->queue(queue).duty.breach(kKnown, event.op);
   }
   const Op& at_hand = op(event.op);
-  if (at_hand.code != Opcode::kBackend || at_hand.queue != queue) {
+  if (!sets_backend(at_hand.code) || at_hand.queue != queue) {
     supplied_[n] = &kDefaultBackends[queue];
   }
   vring_seen_[queue] = set_up_ = true;
@@ -70,7 +70,7 @@ void Model::on_begin(const Event& event) {
   if (op.code == Opcode::kGetVringBase) call.life = queue(op.queue).life;
   append(calls_, call);
   if (deferred_vring_ == call.index) set_up_view(op, call.index);
-  if (op.code == Opcode::kBackend) {
+  if (sets_backend(op.code)) {
     ++queue(op.queue).starting;
     queue(op.queue).backend_changed_at = event_;
   }
@@ -95,7 +95,7 @@ void Model::on_begin(const Event& event) {
 void Model::first_call_starts() {
   const Op& op = *calls_.front().op;
   if (op.code == Opcode::kSetMemTable) take_staged(op);
-  if (op.code != Opcode::kBackend) return;
+  if (!sets_backend(op.code)) return;
   QueueModel& q = queue(op.queue);
   q.swap_mark = q.submissions.size();
   if (!is_new_peer(op)) return;
@@ -119,7 +119,7 @@ void Model::on_done(const Event& event) {
   const Call call = take_call();
   if (call.op == nullptr) return;
   const Op& op = *call.op;
-  if (op.code == Opcode::kBackend) {
+  if (sets_backend(op.code)) {
     --queue(op.queue).starting;
     // One that stood behind another call took effect just now.
     queue(op.queue).backend_changed_at = event_;
@@ -153,6 +153,7 @@ void Model::finish_call(const Op& op, uint32_t index) {
       set_vring(op, index);
       break;
     case Opcode::kBackend:
+    case Opcode::kBackendPacket:
       set_backend(op, index);
       break;
     case Opcode::kSetFeatures:
@@ -232,14 +233,14 @@ void Model::set_vring(const Op& op, uint32_t index) {
 
 void Model::set_backend(const Op& op, uint32_t index) {
   QueueModel& q = queue(op.queue);
-  if (static_cast<BackendKind>(op.arg[0]) == BackendKind::kNone) {
+  if (backend_kind(op) == BackendKind::kNone) {
     stop(q, Stop::kBackend);
     return;
   }
   if (!is_new_peer(op)) return;
   check_start(op.queue % kQueues, index);
   q.stop = Stop::kRunning;
-  q.asynchronous = static_cast<BackendKind>(op.arg[0]) == BackendKind::kAsync;
+  q.asynchronous = backend_kind(op) == BackendKind::kAsync;
   q.base_told = false;
   if (q.congested_before) q.congested = false;  // that was the old backend
 }

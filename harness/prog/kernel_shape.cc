@@ -20,7 +20,8 @@ bool waits(const Op& op) {
     case Opcode::kRelease:
       return true;
     case Opcode::kBackend:
-      return op.queue == kTx && op.arg[0] != static_cast<uint64_t>(BackendKind::kSame);
+    case Opcode::kBackendPacket:
+      return op.queue == kTx && backend_kind(op) != BackendKind::kSame;
     default:
       return false;
   }
@@ -32,6 +33,7 @@ class Shaper {
   // Whether `op` stays.
   bool takes(const Op& op) {
     if ((op_info(op.code).devices & kKernel) == 0 || op.queue > kRx) return false;
+    if (op.code == Opcode::kCongest && op.queue != kTx) return false;
     if (op_info(op.code).is_control) return control(op);
     if (op.code == Opcode::kAvail && op.queue == kTx) return avail();
     if (op.code == Opcode::kComplete && op.queue == kTx) complete(op);

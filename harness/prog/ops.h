@@ -73,7 +73,7 @@ const OpInfo* find_op(std::string_view name);
 // op_info(code).is_control, without the table: runners ask it of each operation. Held to the table
 // when it is compiled.
 constexpr bool is_control(Opcode code) {
-  return code >= Opcode::kVring && code <= Opcode::kRelease && code != Opcode::kBare &&
+  return code >= Opcode::kVring && code <= Opcode::kBackendPacket && code != Opcode::kBare &&
          code != Opcode::kRegion;
 }
 
@@ -82,7 +82,28 @@ constexpr bool is_control(Opcode code) {
 // kBackend arg[0]. `async`: the peer keeps requests until the Program completes them. `sync`: every
 // request is complete when submit returns. `none` is fd -1; `same` the fd already installed;
 // `bad_fd` a closed fd; `not_socket` an eventfd; `gone` a tap without an interface behind it.
-enum class BackendKind : uint8_t { kAsync, kSync, kNone, kSame, kBadFd, kNotSocket, kGone };
+//
+// A name more would change what stored bytes mean, since an enumerated operand is read modulo its
+// names; so what came later is an operation of its own. `backend_packet`: an AF_PACKET socket.
+enum class BackendKind : uint8_t {
+  kAsync,
+  kSync,
+  kNone,
+  kSame,
+  kBadFd,
+  kNotSocket,
+  kGone,
+  kPacket,  // no name of kBackend's
+};
+
+// Whether it is VHOST_NET_SET_BACKEND, and then with what.
+constexpr bool sets_backend(Opcode code) {
+  return code == Opcode::kBackend || code == Opcode::kBackendPacket;
+}
+constexpr BackendKind backend_kind(const Op& op) {
+  return op.code == Opcode::kBackendPacket ? BackendKind::kPacket
+                                           : static_cast<BackendKind>(op.arg[0]);
+}
 
 // kComplete arg[1] and arg[2]; kRefuse arg[0].
 enum class CompletionStatus : uint8_t { kOk, kFailed };

@@ -50,6 +50,7 @@ enum class Opcode : uint8_t {
   kSetVringCall = 35,
   kSetVringErr = 36,
   kRelease = 37,
+  kBackendPacket = 38,
 
   // the backend
   kComplete = 48,

@@ -316,7 +316,7 @@ VA_COLD void LocalRunner::Impl::note_set_up(const Op& op) {
   if (op.queue != kTx) return;
   if (op.code == Opcode::kVring) has_vring_ = true;
   if (is_set_vring(op.code)) has_set_vring_ = true;
-  if (op.code == Opcode::kBackend) {
+  if (sets_backend(op.code)) {
     // A backend that comes first means the default ring with this backend.
     if (!bare_ && !has_vring_ && !has_set_vring_) supply_vring(kTx, current_);
     has_backend_ = true;
@@ -344,7 +344,7 @@ VA_COLD void LocalRunner::Impl::note_receive(uint32_t index) {
     if (waits) return;
     if (op.code == Opcode::kVring) rx_has_vring_ = true;
     if (is_set_vring(op.code)) rx_has_set_vring_ = true;
-    if (op.code != Opcode::kBackend) return;
+    if (!sets_backend(op.code)) return;
     if (!rx_has_vring_ && !rx_has_set_vring_) supply_vring(kRx, index);
     rx_has_backend_ = true;
     return;

@@ -9,8 +9,9 @@ namespace va::oracle {
 namespace {
 
 VA_COLD void check_swap(Context& context, const Op& op) {
-  const auto kind = static_cast<BackendKind>(op.arg[0]);
-  if (kind != BackendKind::kNone && kind != BackendKind::kAsync && kind != BackendKind::kSync) {
+  const BackendKind kind = backend_kind(op);
+  if (kind != BackendKind::kNone && kind != BackendKind::kAsync && kind != BackendKind::kSync &&
+      kind != BackendKind::kPacket) {
     return;
   }
   QueueModel& q = context.model.queue(op.queue);
@@ -88,6 +89,7 @@ void check_return(Context& context, const Op& op, const Event& event) {
   if (event.arg[0] != 0) return;
   switch (op.code) {
     case Opcode::kBackend:
+    case Opcode::kBackendPacket:
       check_swap(context, op);
       break;
     case Opcode::kRelease:
