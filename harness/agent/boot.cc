@@ -1,6 +1,7 @@
 #include "agent/boot.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/syscall.h>
@@ -51,6 +52,32 @@ bool load_modules(bool zerocopy, std::string& problem) {
     }
   }
   return true;
+}
+
+// One processor: what is read off thread states holds where no two threads run at once.
+bool separate_from_machine(std::string& problem) {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  ::sched_getaffinity(0, sizeof allowed, &allowed);
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &allowed)) continue;
+    CPU_ZERO(&allowed);
+    CPU_SET(cpu, &allowed);
+    break;
+  }
+  if (::sched_setaffinity(0, sizeof allowed, &allowed) == 0 && ::unshare(CLONE_NEWNET) == 0) {
+    return true;
+  }
+  problem =
+      std::string("a network namespace of its own: ") + std::strerror(errno) + "; run as root";
+  return false;
+}
+
+std::string module_parameter(const std::string& module, const std::string& name) {
+  std::ifstream file("/sys/module/" + module + "/parameters/" + name);
+  std::string value;
+  file >> value;
+  return value;
 }
 
 Fd open_host_port() {

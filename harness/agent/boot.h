@@ -23,4 +23,11 @@ Fd open_host_port();
 // Ends the guest.
 [[noreturn]] void power_off();
 
+// For an agent that is no init: a network namespace of its own, in which interfaces may be made as
+// wanted, and one processor for it and what it starts. False: `problem` says what is missing.
+bool separate_from_machine(std::string& problem);
+
+// A parameter of a loaded module; empty if it cannot be read.
+std::string module_parameter(const std::string& module, const std::string& name);
+
 }  // namespace va::agent

@@ -1,12 +1,17 @@
 // vassay-agent: /init of the guest. Drives /dev/vhost-net as Programs say and answers with what it
 // saw. One Program at a time; when the device cannot be brought back to a clean state, or a step of
 // the start fails, it says so in an error frame and the host starts the guest anew.
+//
+// With `--channel=FD` it is no init but a program of this machine, as root: it drives the
+// machine's own /dev/vhost-net in a network namespace of its own, and goes when the host does.
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <string>
 #include <thread>
 
@@ -68,13 +73,9 @@ void serve(Channel& channel, LinuxPort& port) {
   }
 }
 
-void run() {
-  mount_file_systems();
-  const bool zerocopy = boot_parameter("zerocopy") != "0";
-  std::string problem;
-  const bool loaded = load_modules(zerocopy, problem);
-  Channel channel(open_host_port());
-  if (!loaded) give_up(channel, problem);
+// Answers runs with what `problem` (empty: nothing) lets it. Returns when the host is gone.
+void work(Channel& channel, bool zerocopy, std::string problem) {
+  if (!problem.empty()) give_up(channel, problem);
   Peer peer;
   if (!peer.set_up()) give_up(channel, peer.problem());
   FrameSource source;
@@ -88,12 +89,44 @@ void run() {
     while (channel.send(FrameType::kHeartbeat, {})) ::sleep(kBeatSeconds);
   }).detach();
   serve(channel, port);
+  // Whoever waits for a packet that is held could not be ended with this process.
+  peer.reset();
+}
+
+void run_guest() {
+  mount_file_systems();
+  const bool zerocopy = boot_parameter("zerocopy") != "0";
+  std::string problem;
+  load_modules(zerocopy, problem);
+  Channel channel(open_host_port());
+  work(channel, zerocopy, problem);
+}
+
+void run_local(int fd) {
+  Channel channel{Fd(fd)};
+  std::string problem;
+  separate_from_machine(problem);
+  const Fd loads(::open("/dev/vhost-net", O_RDWR | O_CLOEXEC));  // the module, where it is not
+  work(channel, module_parameter("vhost_net", "experimental_zcopytx") != "0", problem);
+}
+
+// The number behind `--channel=`; -1: none.
+int channel_of(int argc, char** argv) {
+  constexpr char kOption[] = "--channel=";
+  constexpr size_t kLength = sizeof kOption - 1;
+  return argc > 1 && std::strncmp(argv[1], kOption, kLength) == 0 ? std::atoi(argv[1] + kLength)
+                                                                  : -1;
 }
 
 }  // namespace
 }  // namespace va::agent
 
-int main() {
-  va::agent::run();
+int main(int argc, char** argv) {
+  const int channel = va::agent::channel_of(argc, argv);
+  if (channel >= 0) {
+    va::agent::run_local(channel);
+    ::_exit(0);
+  }
+  va::agent::run_guest();
   va::agent::power_off();
 }

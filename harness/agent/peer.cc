@@ -82,11 +82,15 @@ bool Peer::set_up() {
   return set_up_blocks() && wire_.set_up(problem_);
 }
 
-// dummy<slot> exists already (the module makes them): up, with a blocked plug.
+// dummy<slot>: up, with a blocked plug. In a guest it is there already (the module makes it).
 bool Peer::set_up_plug(uint32_t slot) {
   Plug& plug = plugs_[slot];
   const std::string name = "dummy" + std::to_string(slot);
   plug.ifindex = interface_index(name);
+  if (plug.ifindex == 0) {
+    make_dummy(name);
+    plug.ifindex = interface_index(name);
+  }
   if (plug.ifindex == 0) return fail(name, ENODEV);
   batch_.begin(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE,
                tc_message(plug.ifindex, TC_H_ROOT, kPlugHandle));
@@ -96,6 +100,16 @@ bool Peer::set_up_plug(uint32_t slot) {
   change_link(batch_, plug.ifindex, true);
   const int error = route_.request(batch_);
   return error == 0 || fail("plug on " + name, error);
+}
+
+void Peer::make_dummy(const std::string& name) {
+  batch_.begin(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, ifinfomsg{});
+  batch_.attr_text(IFLA_IFNAME, name);
+  const size_t info = batch_.nest(IFLA_LINKINFO);
+  batch_.attr_text(IFLA_INFO_KIND, "dummy");
+  batch_.end_nest(info);
+  batch_.finish();
+  route_.request(batch_);
 }
 
 bool Peer::set_up_tap(bool holds, bool vnet, uint32_t number) {

@@ -108,6 +108,7 @@ class Peer {
 
   bool fail(const std::string& step, int error);
   bool set_up_plug(uint32_t slot);
+  void make_dummy(const std::string& name);
   bool set_up_blocks();
   bool set_up_tap(bool holds, bool vnet, uint32_t number);
   bool set_up_packet(uint32_t number);

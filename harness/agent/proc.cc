@@ -70,6 +70,11 @@ ThreadState ThreadState::of_vhost_worker(pid_t owner) {
     char text[64] = {};
     if (::pread(state.stat_.get(), text, sizeof text - 1, 0) > 0 &&
         std::strstr(text, name.c_str()) != nullptr) {
+      // Where it is a thread of the kernel's it would run on any processor.
+      cpu_set_t own;
+      if (::sched_getaffinity(0, sizeof own, &own) == 0) {
+        ::sched_setaffinity(tid, sizeof own, &own);
+      }
       return state;
     }
   }

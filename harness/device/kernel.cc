@@ -1,6 +1,10 @@
 #include "device/kernel.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <utility>
@@ -15,11 +19,20 @@ namespace {
 constexpr uint32_t kKernelSees = kWire | kMemory | kDirtyPages | kCalls | kErrors | kLogSignals;
 constexpr size_t kRemembered = 32;  // Programs that ran on a guest before it failed
 constexpr int kRepeats = 2;
+constexpr char kLocal[] = "local";
+constexpr char kLocalDevice[] = "/dev/vhost-net";
 // `died` has a status; a guest has none of its own.
 constexpr uint64_t kGuestFailed = 1;
 
 std::string name_of(bool zerocopy) {
   return zerocopy ? "zerocopy" : "copy";
+}
+
+// How this machine's vhost_net was loaded; as it is by default where it is not loaded.
+bool local_zerocopy() {
+  std::ifstream file("/sys/module/vhost_net/parameters/experimental_zcopytx");
+  int value = 0;
+  return file >> value && value != 0;
 }
 
 }  // namespace
@@ -32,10 +45,11 @@ bool parse_kernel_uri(const std::string& uri, KernelOptions& out, std::string& e
   rest.erase(0, comma);
   if (which.starts_with("kernel:")) out.kernel = which.substr(7);
   const bool by_path = out.kernel.starts_with('/');
-  if (!by_path && out.kernel != "6.1" && out.kernel != "6.12") {
-    error = "`" + uri + "`: expected kernel:6.1, kernel:6.12 or kernel:/path/bzImage";
+  if (!by_path && out.kernel != "6.1" && out.kernel != "6.12" && out.kernel != kLocal) {
+    error = "`" + uri + "`: expected kernel:6.1, kernel:6.12, kernel:local or kernel:/path/bzImage";
     return false;
   }
+  if (out.kernel == kLocal) out.zerocopy = local_zerocopy();
   while (!rest.empty()) {
     const size_t end = std::min(rest.find(',', 1), rest.size());
     const std::string option = rest.substr(1, end - 1);
@@ -112,9 +126,7 @@ RunResult KernelDevice::repeat(const Program& program, uint32_t budget, Trace& t
 bool KernelDevice::bring_up() {
   if (std::exchange(must_restart_, false)) guest_.reset();
   if (guest_ != nullptr) return true;
-  if (find_qemu(problem_).empty()) return false;
-  if (!make_guest_image(options_.kernel, options_.modules, image_, problem_)) return false;
-  guest_ = Guest::boot(image_, name_of(options_.zerocopy), options_.zerocopy, problem_);
+  guest_ = options_.kernel == kLocal ? start_local() : start_guest();
   if (guest_ == nullptr) return false;
   problem_.clear();     // of an accelerator that was tried
   guest_->complaint();  // what the boot had to say is no Program's fault
@@ -122,6 +134,30 @@ bool KernelDevice::bring_up() {
   header_.version = guest_->hello().release;
   header_.features = guest_->hello().features;
   return true;
+}
+
+std::unique_ptr<Guest> KernelDevice::start_guest() {
+  if (find_qemu(problem_).empty()) return nullptr;
+  if (!make_guest_image(options_.kernel, options_.modules, image_, problem_)) return nullptr;
+  return Guest::boot(image_, name_of(options_.zerocopy), options_.zerocopy, problem_);
+}
+
+std::unique_ptr<Guest> KernelDevice::start_local() {
+  if (::access(kLocalDevice, R_OK | W_OK) != 0) {
+    problem_ = std::string("this machine's ") + kLocalDevice +
+               " cannot be used: " + std::strerror(errno) + "; run, as root: modprobe vhost_net";
+    return nullptr;
+  }
+  std::string agent;
+  if (!find_local_agent(agent, image_.folder, problem_)) return nullptr;
+  std::unique_ptr<Guest> guest = Guest::local(agent, image_.folder, problem_);
+  if (guest != nullptr && guest->hello().zerocopy != options_.zerocopy) {
+    problem_ = "this machine's vhost_net is loaded with experimental_zcopytx=" +
+               std::to_string(guest->hello().zerocopy) +
+               "; load it anew, or say zerocopy=" + (guest->hello().zerocopy ? "on" : "off");
+    guest.reset();
+  }
+  return guest;
 }
 
 KernelDevice::Attempt KernelDevice::attempt(const Program& program, uint32_t budget, Trace& trace) {

@@ -1,4 +1,5 @@
-// Linux vhost-net in a QEMU guest, as a Device.
+// Linux vhost-net in a QEMU guest, as a Device; or, as kernel:local, this machine's own, with the
+// agent as a process in place of a guest. A kernel that dies then takes all with it.
 //
 // The guest is booted at the first run (its image is made then, if it is not there) and kept for
 // all runs; the agent inside starts every Program from a clean device. What a failing device means:
@@ -30,7 +31,7 @@ namespace va {
 // What a `kernel` URI says.
 struct KernelOptions {
   std::string uri;             // canonical: kernel:6.1, kernel:6.12,zerocopy=off, …
-  std::string kernel = "6.1";  // 6.1, 6.12 or the path of a bzImage
+  std::string kernel = "6.1";  // 6.1, 6.12, local (this machine's) or the path of a bzImage
   std::string modules;         // folder of a bzImage's modules; empty: the bzImage's folder
   bool zerocopy = true;        // vhost_net's experimental_zcopytx
   uint32_t timeout_s = 10;     // a Program
@@ -60,6 +61,8 @@ class KernelDevice : public Device {
   Attempt attempt(const Program& program, uint32_t budget, Trace& trace);
   Attempt await_answer(const Program& program, Trace& trace);
   bool bring_up();
+  std::unique_ptr<Guest> start_guest();
+  std::unique_ptr<Guest> start_local();
   RunResult repeat(const Program& program, uint32_t budget, Trace& trace);
   void remember(const Program& program);
   std::string write_history() const;

@@ -16,6 +16,7 @@
 #include <fstream>
 #include <iterator>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace va {
@@ -29,6 +30,7 @@ constexpr seconds kHelloLimit{120};  // some seconds, but a minute on a machine 
 constexpr seconds kProbeLimit{5};    // a boot with an accelerator takes a second or two
 constexpr seconds kBeatLimit{8};
 constexpr seconds kLockLimit{60};
+constexpr seconds kLeaveLimit{3};
 constexpr milliseconds kConsoleGlance{200};
 constexpr size_t kComplaintBytes = 4096;
 constexpr size_t kLastWords = 1024;
@@ -47,6 +49,17 @@ std::string read_from(const std::string& path, size_t offset) {
   std::ifstream file(path, std::ios::binary);
   file.seekg(static_cast<std::streamoff>(offset));
   return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+// What is new in a kernel log, a record a read.
+std::string read_records(int fd) {
+  std::string all;
+  std::array<char, 8192> record{};
+  for (;;) {
+    const ssize_t n = ::read(fd, record.data(), record.size());
+    if (n > 0) all.append(record.data(), static_cast<size_t>(n));
+    if (n == 0 || (n < 0 && errno != EPIPE && errno != EINTR)) return all;
+  }
 }
 
 // One vCPU: with two, orders are not repeatable. TCG executes `rep stosb` and its like byte by
@@ -89,10 +102,12 @@ std::vector<std::string> command_line(const std::string& qemu, const GuestImage&
           "virtserialport,chardev=agent,name=vassay.agent"};
 }
 
-// In the child, before QEMU: it goes when its parent goes, and is no part of Ctrl-C.
-[[noreturn]] void become(const std::vector<std::string>& command, int log, pid_t parent) {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != parent) ::_exit(127);
+// In the child, before QEMU: it goes when its parent goes, and is no part of Ctrl-C. An agent
+// without a guest goes by itself when its channel is closed, after letting go what it holds.
+[[noreturn]] void become(const std::vector<std::string>& command, int log, pid_t parent,
+                         bool with_parent) {
+  if (with_parent) ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (with_parent && ::getppid() != parent) ::_exit(127);
   ::setpgid(0, 0);
   const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
   ::dup2(null, STDIN_FILENO);
@@ -152,9 +167,26 @@ std::unique_ptr<Guest> Guest::boot(const GuestImage& image, const std::string& n
   return guest;
 }
 
+std::unique_ptr<Guest> Guest::local(const std::string& agent, const std::string& folder,
+                                    std::string& error) {
+  std::unique_ptr<Guest> guest(new Guest);
+  guest->console_ = folder + "/local.console";
+  guest->qemu_log_ = folder + "/local.agent";
+  if (!guest->lock(folder + "/local.lock", error)) return nullptr;
+  guest->kernel_log_ = ::open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  if (guest->kernel_log_ < 0) guest->kernel_log_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  ::lseek(guest->kernel_log_, 0, SEEK_END);
+  const auto command = [&](int channel) {
+    return std::vector<std::string>{agent, "--channel=" + std::to_string(channel)};
+  };
+  if (!guest->launch(command, error) || !guest->await_hello(kHelloLimit, error)) return nullptr;
+  return guest;
+}
+
 Guest::~Guest() {
   stop();
   if (lock_ >= 0) ::close(lock_);
+  if (kernel_log_ >= 0) ::close(kernel_log_);
 }
 
 bool Guest::lock(const std::string& path, std::string& error) {
@@ -178,23 +210,31 @@ bool Guest::start(const GuestImage& image, const std::string& accelerator, bool 
                   std::string& error) {
   const std::string qemu = find_qemu(error);
   if (qemu.empty()) return false;
+  return launch(
+      [&](int channel) {
+        return command_line(qemu, image, accelerator, console_, channel, zerocopy);
+      },
+      error);
+}
+
+bool Guest::launch(const std::function<std::vector<std::string>(int channel)>& command_for,
+                   std::string& error) {
   std::array<int, 2> ends{};
   const int log = ::open(qemu_log_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   const int console = ::open(console_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   ::close(console);
   if (log < 0 || console < 0 ||
       ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
-    error = std::string("cannot start QEMU: ") + std::strerror(errno);
+    error = std::string("cannot start QEMU or the agent: ") + std::strerror(errno);
     ::close(log);
     return false;
   }
-  const std::vector<std::string> command =
-      command_line(qemu, image, accelerator, console_, ends[1], zerocopy);
+  const std::vector<std::string> command = command_for(ends[1]);
   const pid_t parent = ::getpid();
   qemu_ = ::fork();
   if (qemu_ == 0) {
     ::fcntl(ends[1], F_SETFD, 0);
-    become(command, log, parent);
+    become(command, log, parent, kernel_log_ < 0);
   }
   ::close(ends[1]);
   ::close(log);
@@ -206,6 +246,13 @@ bool Guest::start(const GuestImage& image, const std::string& accelerator, bool 
 }
 
 void Guest::stop() {
+  if (kernel_log_ >= 0 && channel_ >= 0) {
+    ::close(std::exchange(channel_, -1));
+    const auto limit = Clock::now() + kLeaveLimit;
+    while (Clock::now() < limit && ::waitpid(qemu_, nullptr, WNOHANG) == 0) {
+      std::this_thread::sleep_for(milliseconds(1));
+    }
+  }
   if (qemu_ > 0) {
     ::kill(qemu_, SIGKILL);
     while (::waitpid(qemu_, nullptr, 0) < 0 && errno == EINTR) {
@@ -287,7 +334,8 @@ Guest::Wait Guest::receive(milliseconds limit) {
 }
 
 std::string Guest::complaint() {
-  const std::string fresh = read_from(console_, console_read_);
+  const std::string fresh =
+      kernel_log_ >= 0 ? read_records(kernel_log_) : read_from(console_, console_read_);
   size_t first = std::string::npos;
   for (const char* word : kComplaints) first = std::min(first, fresh.find(word));
   console_read_ += fresh.size();

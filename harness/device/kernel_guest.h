@@ -1,12 +1,15 @@
-// One QEMU process with the agent inside: boot, frames, console, end.
+// One QEMU process with the agent inside: boot, frames, console, end. Or the agent alone, as a
+// process of this machine, on its own /dev/vhost-net.
 #pragma once
 
 #include <sys/types.h>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "agent/frames.h"
 #include "device/kernel_image.h"
@@ -29,7 +32,11 @@ class Guest {
   static std::unique_ptr<Guest> boot(const GuestImage& image, const std::string& name,
                                      bool zerocopy, std::string& error);
 
-  ~Guest();  // ends QEMU
+  // Starts the agent on this machine's kernel. `folder` is for its lock and its log.
+  static std::unique_ptr<Guest> local(const std::string& agent, const std::string& folder,
+                                      std::string& error);
+
+  ~Guest();  // ends QEMU, or the agent
   Guest(const Guest&) = delete;
   Guest& operator=(const Guest&) = delete;
 
@@ -56,11 +63,14 @@ class Guest {
   bool lock(const std::string& path, std::string& error);
   bool start(const GuestImage& image, const std::string& accelerator, bool zerocopy,
              std::string& error);
+  bool launch(const std::function<std::vector<std::string>(int channel)>& command,
+              std::string& error);
   bool await_hello(std::chrono::seconds limit, std::string& error);
   void stop();
   Wait receive(std::chrono::milliseconds limit);
 
-  pid_t qemu_ = -1;
+  pid_t qemu_ = -1;      // or the agent's
+  int kernel_log_ = -1;  // this machine's, where there is no guest
   int channel_ = -1;
   int lock_ = -1;
   std::string console_;   // file

@@ -94,6 +94,17 @@ bool make_guest_image(const std::string& kernel, const std::string& modules, Gue
   return true;
 }
 
+bool find_local_agent(std::string& agent, std::string& folder, std::string& error) {
+  const fs::path root = find_root();
+  agent = find_agent(root).string();
+  folder = (root / "build/guest").string();
+  std::error_code failed;
+  fs::create_directories(folder, failed);
+  if (root.empty() || !fs::exists(agent)) error = "there is no " + agent + "; build preset dev";
+  if (failed) error = folder + ": " + failed.message();
+  return error.empty();
+}
+
 std::string find_qemu(std::string& error) {
   constexpr char kQemu[] = "qemu-system-x86_64";
   const char* path = std::getenv("PATH");

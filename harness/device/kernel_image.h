@@ -19,4 +19,7 @@ bool make_guest_image(const std::string& kernel, const std::string& modules, Gue
 // The path of qemu-system-x86_64; empty: one sentence in `error`, with the package.
 std::string find_qemu(std::string& error);
 
+// The agent, for this machine's own kernel, and a folder for what it leaves behind.
+bool find_local_agent(std::string& agent, std::string& folder, std::string& error);
+
 }  // namespace va
