@@ -20,6 +20,9 @@ constexpr uint8_t kGsoUdp = 3;
 constexpr uint8_t kGsoTcp6 = 4;
 constexpr uint8_t kGsoUdpL4 = 5;
 constexpr uint8_t kGsoEcn = 0x80;
+constexpr uint32_t kTcpHead = 20;
+constexpr uint32_t kUdpHead = 8;
+constexpr uint32_t kTcpChecksumAt = 16;
 
 }  // namespace
 
@@ -35,17 +38,27 @@ uint32_t checksum_end(std::span<const uint8_t> frame) {
   return wanted ? load_le<uint16_t>(&frame[6]) + load_le<uint16_t>(&frame[8]) + 2u : 0;
 }
 
+// Where the checksum is the backend's to make, the whole transport head lies in the frame, and
+// TCP's checksum is where it is in its head.
+int refuses_transport(std::span<const uint8_t> frame, uint32_t header_len, bool tcp) {
+  if ((frame[0] & kNeedsCsum) == 0) return 0;
+  const uint32_t end = load_le<uint16_t>(&frame[6]) + (tcp ? kTcpHead : kUdpHead);
+  if (end > frame.size() - header_len) return -EINVAL;
+  return tcp && load_le<uint16_t>(&frame[8]) != kTcpChecksumAt ? -EINVAL : 0;
+}
+
 // virtio_net_hdr_to_skb
-int refuses_segmentation(std::span<const uint8_t> frame) {
+int refuses_segmentation(std::span<const uint8_t> frame, uint32_t header_len) {
   const uint8_t gso_type = frame[1];
   if (gso_type == kGsoNone) return 0;
   const uint32_t gso_size = load_le<uint16_t>(&frame[4]);
   switch (gso_type & ~kGsoEcn) {
     case kGsoTcp4:
     case kGsoTcp6:
+      return gso_size == 0 ? -EINVAL : refuses_transport(frame, header_len, true);
     case kGsoUdp:
-    case kGsoUdpL4:
-      return gso_size == 0 ? -EINVAL : 0;
+    case kGsoUdpL4:  // not known to Linux before 6.2
+      return gso_size == 0 ? -EINVAL : refuses_transport(frame, header_len, false);
     default:
       return -EINVAL;
   }
@@ -59,14 +72,14 @@ int tap_refuses(std::span<const uint8_t> frame, uint32_t header_len) {
   const uint32_t hdr_len = std::max<uint32_t>(load_le<uint16_t>(&frame[2]), checksum_end(frame));
   if (hdr_len > frame.size() - header_len) return -EINVAL;
   if (hdr_len != 0 && hdr_len < kEthHead) return -EINVAL;
-  return refuses_segmentation(frame);
+  return refuses_segmentation(frame, header_len);
 }
 
 int tap_refuses_batched(std::span<const uint8_t> frame, uint32_t header_len) {
   if (!long_enough(frame, header_len)) return -EINVAL;
   if (header_len == 0) return 0;
   if (checksum_end(frame) > frame.size() - header_len) return -EINVAL;
-  return refuses_segmentation(frame);
+  return refuses_segmentation(frame, header_len);
 }
 
 bool tap_keeps_pages(const Packet& packet, uint32_t header_len) {

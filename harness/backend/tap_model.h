@@ -12,7 +12,8 @@ namespace va {
 
 // `frame` starts with `header_len` bytes of virtio-net header (0: the tap has none). Returns 0, or
 // -EINVAL for what the tap refuses: shorter than the header or than an Ethernet head, a header
-// length behind the frame's end, an unknown GSO type, a GSO size of 0, a checksum field outside.
+// length behind the frame's end, an unknown GSO type, a GSO size of 0, a checksum field outside,
+// the head of segments outside of the frame, or TCP's checksum elsewhere than TCP has it.
 int tap_refuses(std::span<const uint8_t> frame, uint32_t header_len);
 
 // The same for a frame of a batch (tun_xdp_one). The header length is not looked at there.

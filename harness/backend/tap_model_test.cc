@@ -104,6 +104,25 @@ TEST_F(Tap, KnownSegmentationNeedsASize) {
   }
 }
 
+// Measured on 6.1 and 6.12.
+TEST_F(Tap, TheTransportHeadOfSegmentsLiesInTheFrame) {
+  gso(1, 8);
+  checksum(34, 16);
+  EXPECT_EQ(refusal(), 0);
+  checksum(80, 16);
+  EXPECT_EQ(refusal(), 0);
+  checksum(81, 16);
+  EXPECT_EQ(refusal(), EINVAL);
+  checksum(34, 4);
+  EXPECT_EQ(refusal(), EINVAL) << "that is not where TCP has it";
+  gso(3, 8);
+  EXPECT_EQ(refusal(), 0);
+  checksum(92, 4);
+  EXPECT_EQ(refusal(), 0);
+  checksum(93, 4);
+  EXPECT_EQ(refusal(), EINVAL);
+}
+
 TEST_F(Tap, UnknownSegmentationIsRefused) {
   for (const int type : {2, 6, 0x7f, 0x80}) {
     gso(type, 1000);
