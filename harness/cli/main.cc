@@ -127,7 +127,7 @@ class CommandLine {
   void add_lists() {
     add_list("rules", "the requirements", rules_command)
         ->add_flag("--coverage", options_.coverage,
-                   "those without a case; exit 1 if there are any");
+                   "what has a case and a specimen; exit 1 while the core set lacks one");
     add_list("ops", "the operations of a Program", ops_command);
     add_list("devices", "the devices", devices_command);
     inputs(add("explain", "a rule, an operation or an event", explain_command), "ID", "its name")
