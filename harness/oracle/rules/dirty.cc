@@ -93,7 +93,7 @@ void DirtyRules::end_interval() {
 }
 
 void DirtyRules::call_begins(Opcode code) {
-  started_ = started_ || code == Opcode::kBackend;
+  started_ = started_ || sets_backend(code);
   if (changes_fd(code)) {
     ++fd_changing_;
     fd_changed_ = true;
