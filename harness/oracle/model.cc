@@ -202,7 +202,9 @@ void Model::apply_plain(const Op& op, uint32_t index) {
 
 // Kicks, and what the backend is told to do. There is one backend behind a pair of queues.
 void Model::apply_script(const Op& op) {
-  for (const Queue queue : live_) queues_[queue].stirred = true;
+  if (samples_) {
+    for (const Queue queue : live_) queues_[queue].stirred = true;
+  }
   switch (op.code) {
     case Opcode::kKick: {
       QueueModel& q = queue(op.queue);

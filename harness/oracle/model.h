@@ -122,8 +122,9 @@ struct QueueModel {
   bool kicked_since_start = false;
   uint16_t kicked_before = 0;  // avail idx at the kick before that
   uint32_t toggles = 0;        // times avail flags or used_event changed
-  bool stirred = false;        // since the last idle, something could make the device act
-  bool late_toggle = false;    // since the last idle, a toggle when it was stirred already
+  // Of a trace that samples: since the last idle, something could make the device act.
+  bool stirred = false;
+  bool late_toggle = false;  // since the last idle, a toggle when it was stirred already
 
   // The used ring.
   uint16_t used_idx = 0;

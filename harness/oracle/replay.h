@@ -44,6 +44,9 @@ class Replay {
     const bool again = idle_seen_ && repeating_ && left_ != 0;  // a settle settles once
     if (event.op == current_ && (!again || is_read_back(event))) return;
     if (event.kind == EventKind::kDone && model_->is_pending(event.op)) return;
+    while (deferred_.empty()) {  // as in most Programs: nothing to look for
+      if (!step(leave) || current_ == event.op) return;
+    }
     while (!was_deferred(event.op)) {
       if (!step(leave) || current_ == event.op) return;
     }
