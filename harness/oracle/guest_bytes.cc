@@ -129,7 +129,8 @@ void GuestBytes::payload(uint64_t gpa, uint64_t len) {
   const Part part = part_of(gpa, len);
   if (part.from == part.to) return;
   const uint32_t last = (part.to - 1) / kBlock;
-  for (uint32_t block = part.from / kBlock; block <= last; ++block) payload_[block] = clock_;
+  const uint32_t now = clock_;  // by value, so that several blocks are stored at once
+  for (uint32_t block = part.from / kBlock; block <= last; ++block) payload_[block] = now;
 }
 
 void GuestBytes::load(uint64_t gpa, void* bytes, uint32_t len) const {
