@@ -98,6 +98,8 @@ void Model::first_call_starts() {
   if (!sets_backend(op.code)) return;
   QueueModel& q = queue(op.queue);
   q.swap_mark = q.submissions.size();
+  // A ring begins anew, and its used flags are written, even if the backend is refused in the end.
+  if (backend_kind(op) != BackendKind::kNone) note_straying(q, calls_.front().index);
   if (!is_new_peer(op)) return;
   // The new backend is at work from now on, even if the call waits for the old one's requests.
   q.started_at = q.exposed;
@@ -165,6 +167,7 @@ void Model::finish_call(const Op& op, uint32_t index) {
       break;
     case Opcode::kSetVringNum:
       q.device_num = static_cast<uint32_t>(op.arg[0]);
+      note_straying(q, index);
       break;
     case Opcode::kSetVringBase:
       q.device_base = op.arg[0];
@@ -174,9 +177,7 @@ void Model::finish_call(const Op& op, uint32_t index) {
       const RingAddr addr{op.arg[0], op.arg[1], op.arg[2]};
       if (q.running() && addr != q.device_addr) q.duty.breach(kStableRing, index);
       q.device_addr = addr;
-      // What the device writes there may be another ring's.
-      if (addr.used == address_of(q.ring).used) break;
-      for (const Queue each : live_) queues_[each].duty.breach(kApart, index);
+      note_straying(q, index);
       break;
     }
     case Opcode::kSetVringKick:
@@ -257,13 +258,18 @@ void Model::check_start(Queue queue, uint32_t index) {
   if (agrees) return;
   q.duty.breach(kStableRing, index);
   note_feeding(q);
-  if (!strays(q)) return;
-  for (const Queue each : live_) queues_[each].duty.breach(kApart, index);
 }
 
 bool Model::strays(const QueueModel& q) const {
   return q.device_addr.used != 0 &&
          (q.device_addr.used != address_of(q.ring).used || q.device_num > q.num);
+}
+
+// What the device writes there may be another ring's, and a store into a buffer there looks like one
+// into this ring.
+void Model::note_straying(const QueueModel& q, uint32_t index) {
+  if (!strays(q)) return;
+  for (const Queue each : live_) queues_[each].duty.breach(kApart, index);
 }
 
 // The table leads buffers that lie elsewhere into this ring.

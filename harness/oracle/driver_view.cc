@@ -31,8 +31,7 @@ void Model::start_life(Queue queue, uint32_t num, uint16_t base) {
   if (hidden_) q.duty.breach(kKnown, hidden_op_);
   if (lost_) q.duty.breach(kKnown, lost_op_);
   for (const Queue each : live_) {
-    const bool reaches = each != queue && queues_[each].may_act() && strays(queues_[each]);
-    if (reaches) q.duty.breach(kApart, 0);
+    if (each != queue && strays(queues_[each])) q.duty.breach(kApart, 0);
   }
   if (!next_plain_ && is_mapped_onto(q)) q.duty.breach(kApart, 0);
   q.spoiled = q.by_hand = false;

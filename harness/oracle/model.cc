@@ -279,6 +279,9 @@ void Model::defer(uint32_t index) {
     case Opcode::kSetMemTable:
       if (stages_before_settle(index)) lose_track(index);
       break;
+    case Opcode::kRegion:  // which call takes it is not told
+      lose_track(index);
+      break;
     default:
       break;
   }

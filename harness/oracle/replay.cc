@@ -28,7 +28,8 @@ void Replay::begin_repeat(const Op& op) {
 }
 
 // Events tell one pass of the body from the next only where operations of both leave some. A store
-// that leaves none may then be placed in the wrong pass, unless each pass settles.
+// that leaves none, or a region that is staged, may then be placed in the wrong pass, unless each
+// pass settles.
 bool Replay::hides_stores() const {
   bool hidden = false;
   for (uint32_t i = pc_; i < ops_.size(); ++i) {
@@ -43,6 +44,7 @@ bool Replay::hides_stores() const {
       case Opcode::kUsedEvent:
       case Opcode::kStore:
       case Opcode::kScribble:
+      case Opcode::kRegion:
       case Opcode::kCongest:
       case Opcode::kLink:
       case Opcode::kRefuse:

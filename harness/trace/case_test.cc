@@ -112,6 +112,28 @@ TEST(Trace, StrippedOfObservationsItIsTheProgram) {
   EXPECT_EQ(parsed(text).program, from.program);
 }
 
+// The event of an operation that does not exist is printed at the end: the comment behind it stays.
+TEST(Trace, CommentsOfLinesThatMoveAreKept) {
+  const std::string kText = R"(trace 1 device=x version=1 features=0x0 policy=arrival sees=at-quiescence
+kick tx
+< @3 call tx  # one
+kick tx  # two
+< @3 call tx  # rule: SPL-01
+)";
+  Trace trace;
+  const Case from = parsed(kText, &trace);
+  const std::string text = print_case(from, &trace);
+  EXPECT_NE(text.find("\n# one\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("\nkick tx  # two\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("# rule: SPL-01\n"), std::string::npos) << text;
+  Trace back;
+  const Case again = parsed(text, &back);
+  EXPECT_EQ(again.notes.size(), from.notes.size());
+  EXPECT_EQ(again.rule, "");
+  EXPECT_EQ(back, trace);
+  EXPECT_EQ(print_case(again, &back), text);
+}
+
 // Random events, in any order and of any operation.
 Trace random_trace(Random& random, uint32_t ops) {
   Trace trace;

@@ -130,12 +130,17 @@ class Printer {
       if (code == Opcode::kRepeat) indent_ = 2;
       marks(i + 1);
     }
+    pass_trailing(UINT32_MAX, UINT32_MAX);
+    displaced();
     return std::move(out_);
   }
 
  private:
   static bool is_rule(const Note& note) {
     return !note.trailing && note.text.starts_with(kRulePrefix);
+  }
+  static bool is_directive(std::string_view comment) {
+    return comment.starts_with(kRulePrefix) || comment.starts_with(kNeedsPrefix);
   }
 
   // Behind which operation the events of each stand: its own, or the end of its repeat.
@@ -158,19 +163,36 @@ class Printer {
 
   // Ends the line of operation `op` or of the `line`-th mark behind it, with its comment.
   void end_line(uint32_t op, uint32_t line) {
-    while (trailing_ < from_.notes.size()) {
-      const Note& note = from_.notes[trailing_];
-      if (note.trailing && (note.op > op || (note.op == op && note.after > line))) break;
-      ++trailing_;
-      if (!note.trailing || note.op != op || note.after != line) continue;
-      out_ += "  " + note.text;
-      break;
-    }
+    const Note* own = pass_trailing(op, line);
+    if (own != nullptr) out_ += "  " + own->text;
     out_ += '\n';
+  }
+
+  // The comment behind the line, if there is one; those behind lines that have moved (an event that
+  // stood elsewhere) become lines of their own.
+  const Note* pass_trailing(uint32_t op, uint32_t line) {
+    for (; trailing_ < from_.notes.size(); ++trailing_) {
+      const Note& note = from_.notes[trailing_];
+      if (!note.trailing) continue;
+      if (note.op > op || (note.op == op && note.after > line)) break;
+      if (note.op == op && note.after == line) return &from_.notes[trailing_++];
+      displaced_.push_back(&note);
+    }
+    return nullptr;
+  }
+
+  void displaced() {
+    for (const Note* note : displaced_) {
+      start_line();
+      if (is_directive(note->text)) out_ += "# ";  // behind a line it was none
+      out_ += note->text + '\n';
+    }
+    displaced_.clear();
   }
 
   // Comments and blank lines of `region` that stand before its mark number `mark`.
   void notes(uint32_t region, uint32_t mark) {
+    displaced();
     for (; note_ < from_.notes.size(); ++note_) {
       const Note& note = from_.notes[note_];
       if (note.trailing) continue;
@@ -244,6 +266,7 @@ class Printer {
   size_t event_ = 0;
   size_t note_ = 0;      // the next note on a line of its own
   size_t trailing_ = 0;  // the next note behind something
+  std::vector<const Note*> displaced_;
   size_t indent_ = 0;
   std::string out_;
 };
