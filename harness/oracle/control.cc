@@ -78,16 +78,11 @@ void Model::on_begin(const Event& event) {
     ++table_calls_;
     // What is staged may be something else by the time that a call behind another one is made.
     const bool known = calls_.size() == 1 || (staged_ == 0 && op.arg[0] == 0);
-    odd_table_ = odd_table_ || !plain_table_ || !known || !stages_plain(op);
+    if (!plain_table_ || !known || !stages_plain(op)) forget_table(call.index);
   }
   // A call may have its effect long before it returns.
   if (op.code == Opcode::kVring) note_features(feature_bits(op.arg[2]), call.index);
   if (op.code == Opcode::kSetFeatures) note_features(op.arg[0], call.index);
-  if (odd_table_) {
-    for (const Queue each : live_) {
-      if (queues_[each].outstanding != 0) queues_[each].duty.breach(kStableRing, call.index);
-    }
-  }
   if (calls_.size() == 1) first_call_starts();
 }
 
@@ -257,6 +252,7 @@ void Model::check_start(Queue queue, uint32_t index) {
   if (!next_plain_ && is_mapped_onto(q)) q.duty.breach(kApart, index);
   if (agrees) return;
   q.duty.breach(kStableRing, index);
+  checked_ = true;  // what it writes from here on may go anywhere
   note_feeding(q);
 }
 
@@ -265,8 +261,8 @@ bool Model::strays(const QueueModel& q) const {
          (q.device_addr.used != address_of(q.ring).used || q.device_num > q.num);
 }
 
-// What the device writes there may be another ring's, and a store into a buffer there looks like one
-// into this ring.
+// What the device writes there may be another ring's, and a store into a buffer there looks like
+// one into this ring.
 void Model::note_straying(const QueueModel& q, uint32_t index) {
   if (!strays(q)) return;
   for (const Queue each : live_) queues_[each].duty.breach(kApart, index);
@@ -322,6 +318,14 @@ bool Model::stages_plain(const Op& op) const {
     }
   }
   return covered == kArenaSize;
+}
+
+// Until the calls under way have returned, the arena may not be mapped to itself.
+void Model::forget_table(uint32_t index) {
+  odd_table_ = true;
+  for (const Queue each : live_) {
+    if (queues_[each].outstanding != 0) queues_[each].duty.breach(kStableRing, index);
+  }
 }
 
 // What is staged when the call is made goes to the device, whatever is staged while it waits.

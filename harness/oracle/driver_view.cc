@@ -41,6 +41,7 @@ void Model::start_life(Queue queue, uint32_t num, uint16_t base) {
   q.scribbled.clear();
   q.submissions.clear();
   q.finished.clear();
+  q.unread.clear();
   q.first_open = q.first_submission = q.first_finished = 0;
   q.swap_mark = 0;
   if (q.entries.size() < num) {
@@ -64,13 +65,16 @@ void Model::set_up_view(const Op& op, uint32_t index) {
     const bool store = other.code == Opcode::kAvailFlags || other.code == Opcode::kUsedEvent;
     if (!store || other.queue != queue) continue;
     each.contested = true;  // the ring is zeroed before it or after it
-    q.contested |= 1u << (static_cast<uint32_t>(other.code) & 31);
+    q.contested |= contested_kind(other.code);
   }
   const auto num = static_cast<uint16_t>(op.arg[0]);
   start_life(queue, num == 0 ? kDefaultNum : num, base);
   bytes_.zero(q.ring.desc, q.ring_end - q.ring.desc);
   bytes_.store16(q.ring.avail + 2, base);
-  if (in_use) q.duty.breach(kStableRing, index);
+  if (in_use) {
+    q.duty.breach(kStableRing, index);
+    checked_ = true;  // what it writes from here on may go anywhere
+  }
   // A ring is one piece of the user's memory, where the arena's halves lie the other way round.
   const uint64_t last = q.ring_end - q.ring.desc - 1;
   if (user_of(q.ring.desc + last) != user_of(q.ring.desc) + last) q.duty.breach(kMapped, index);
@@ -131,12 +135,17 @@ void Model::store_payload(uint64_t gpa, uint64_t len, uint32_t op) {
   if (overlaps_ring(gpa, len)) {
     for (const Queue queue : live_) queues_[queue].duty.breach(kApart, op);
   }
+  check_owners(gpa, len, op);
+  void_buffers(gpa, len, op);
+}
+
+// All that the device has of descriptors in [gpa, gpa + len), which is not empty.
+void Model::check_owners(uint64_t gpa, uint64_t len, uint32_t op) {
   const uint64_t end = std::min(gpa + len, kArenaGpa + kArenaSize);
   for (uint64_t at = std::max(gpa, kArenaGpa); at < end; at += kDescSize) {
     check_owner(bytes_.owner(at), op);
   }
   if (end > kArenaGpa) check_owner(bytes_.owner(end - 1), op);
-  void_buffers(gpa, len, op);
 }
 
 // Bytes of buffers that the device has changed: what the wire shows of them says nothing.
@@ -159,9 +168,8 @@ void Model::void_buffers(uint64_t gpa, uint64_t len, uint32_t op) {
 
 // Receive buffers that are used, and that the driver may not have read yet.
 void Model::void_unread(QueueModel& q, uint64_t gpa, uint64_t len) {
-  const size_t most = std::min<size_t>(q.order.size(), q.num);
-  for (size_t i = q.order.size() - most; i < q.order.size(); ++i) {
-    Request& r = request(q.order[i]);
+  for (const uint32_t serial : q.unread) {
+    Request& r = request(serial);
     const std::span<const Part> all = parts(r);
     r.content_void = r.content_void || std::any_of(all.begin(), all.end(), [&](const Part& part) {
                        return ranges_meet(gpa, len, part.gpa, part.len);
@@ -270,7 +278,12 @@ void Model::reread(Queue queue, uint32_t op) {
 void Model::scribble(const Op& op, uint32_t index) {
   Request* r = named(op.queue % kQueues, op.arg[0]);
   if (r == nullptr) queue(op.queue).scribbled.push_back(static_cast<uint32_t>(op.arg[0]));
-  if (r == nullptr || r->used || r->reclaimed) return;
+  if (r == nullptr || r->reclaimed) return;
+  for (const Part& part : checked_ ? parts(*r) : std::span<const Part>()) {
+    void_buffers(part.gpa, part.len, index);  // another request's may be there as well
+    check_owners(part.gpa, part.len, index);
+  }
+  if (r->used) return;
   r->content_void = true;
   queues_[r->queue].duty.breach(kBufferKept, index);
 }
@@ -385,6 +398,7 @@ void Model::expose_one(Queue queue, uint16_t position, uint32_t op) {
 // The driver saw the used entry. Where the trace samples, this comes before the trace shows it.
 void Model::on_reclaimed(const Event& event) {
   QueueModel& q = queue(event.queue);
+  q.unread.clear();  // it takes all that there are, and reads them at once
   if (!samples_ || event.arg[0] >= q.num) return;
   const uint32_t serial = q.heads[event.arg[0]].request;
   if (!is_outstanding(serial) || request(serial).queue != event.queue) return;

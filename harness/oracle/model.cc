@@ -109,6 +109,7 @@ QueueModel& Model::touch(Queue queue) {
   q.asynchronous = false;
   q.contested = 0;
   start_life(queue, kDefaultNum, 0);
+  if (checked_) reread(queue, 0);  // fields that were stored before anything was said of the queue
   // What is stored in a ring that lies where buffers do is not followed into the buffers.
   if (queue > kLastOwnRing) lose_track(0);
   return q;
@@ -192,6 +193,8 @@ void Model::apply_plain(const Op& op, uint32_t index) {
       if (i >= staged_regions_.size()) break;
       staged_regions_[i] = {op.arg[1], op.arg[2], op.arg[3]};
       staged_ |= uint64_t{1} << i;
+      // A table that waits for its turn, behind another call, takes what is staged by then.
+      if (table_calls_ != 0 && calls_.size() > 1) forget_table(index);
       break;
     }
     default:
@@ -260,7 +263,7 @@ void Model::defer(uint32_t index) {
     case Opcode::kCongest:
     case Opcode::kLink:
       if (op.code != Opcode::kScribble) contest(index);
-      deferred_.push_back({index, q.contested != 0});
+      deferred_.push_back({index, (q.contested & contested_kind(op.code)) != 0});
       q.unsure = true;
       break;
     case Opcode::kAvailEntry:
@@ -308,7 +311,7 @@ void Model::contest(uint32_t index) {
     waiting = each.contested = true;
   }
   QueueModel& q = queue(place);
-  const uint32_t bit = 1u << (static_cast<uint32_t>(op.code) & 31);  // unique among the four
+  const uint32_t bit = contested_kind(op.code);
   q.contested = waiting ? q.contested | bit : q.contested & ~bit;
 }
 
@@ -322,7 +325,7 @@ void Model::contest_fields(uint64_t gpa, uint64_t len) {
     const uint64_t field = q.ring.avail + (flags ? 0 : 4 + uint64_t{2} * q.num);
     if (!ranges_meet(gpa, len, field, 2)) continue;
     each.contested = true;
-    q.contested |= 1u << (static_cast<uint32_t>(other.code) & 31);
+    q.contested |= contested_kind(other.code);
   }
 }
 
@@ -411,6 +414,7 @@ bool Model::was_used(Queue queue, uint32_t head) {
 
 void Model::mark_used(QueueModel& q, Request& r) {
   r.used = true;
+  if ((r.queue & 1) != 0) append(q.unread, serial(r));
   if (q.outstanding != 0) --q.outstanding;
   if (r.reclaimed) {
     const auto at = std::find(q.early.begin(), q.early.end(), serial(r));

@@ -91,6 +91,11 @@ struct RingAddr {
   friend bool operator==(const RingAddr&, const RingAddr&) = default;
 };
 
+// The bit of a kind of store in QueueModel::contested; unique among the four that are kept there.
+constexpr uint32_t contested_kind(Opcode code) {
+  return 1u << (static_cast<uint32_t>(code) & 31);
+}
+
 struct QueueModel {
   bool live = false;  // touched in this Program
   uint32_t life = 0;  // grows with every set-up, over all Programs
@@ -148,7 +153,7 @@ struct QueueModel {
   DutyRecord duty;
   bool spoiled = false;    // the device broke the used ring: what follows from that is not judged
   bool unsure = false;     // a store deferred to a point may have happened or not
-  uint32_t contested = 0;  // kinds of store whose last one is not known (ContestedKind)
+  uint32_t contested = 0;  // kinds of store whose last one is not known (contested_kind)
   bool by_hand = false;    // raw stores made it uncertain which frame a chain carries
 
   std::vector<uint32_t> order;        // serials of this life's requests, as exposed
@@ -159,9 +164,10 @@ struct QueueModel {
   uint32_t first_submission = 0;      // in `submissions`: all before it are used
   std::vector<uint32_t> finished;     // serials, as they became complete
   uint32_t first_finished = 0;        // in `finished`: all before it are used
-  size_t swap_mark = 0;               // submissions when the backend call under way began
-  std::vector<StagedEntry> entries;   // by slot
-  std::vector<HeadState> heads;       // by descriptor
+  std::vector<uint32_t> unread;  // serials, used, of a receiving queue: the driver reads them next
+  size_t swap_mark = 0;          // submissions when the backend call under way began
+  std::vector<StagedEntry> entries;  // by slot
+  std::vector<HeadState> heads;      // by descriptor
 
   uint32_t slot(uint16_t index) const { return num == 0 ? 0 : index % num; }
   bool running() const { return stop == Stop::kRunning; }
@@ -309,6 +315,7 @@ class Model {
   void store_payload(uint64_t gpa, uint64_t len, uint32_t op);
   void check_store(uint64_t gpa, uint64_t len, uint32_t op);
   void check_owner(uint32_t owner, uint32_t op);
+  void check_owners(uint64_t gpa, uint64_t len, uint32_t op);
   void check_ring_store(QueueModel& q, uint64_t gpa, uint64_t len, uint32_t op);
   void void_buffers(uint64_t gpa, uint64_t len, uint32_t op);
   void void_unread(QueueModel& q, uint64_t gpa, uint64_t len);
@@ -331,6 +338,7 @@ class Model {
   void set_vring(const Op& op, uint32_t index);
   void set_backend(const Op& op, uint32_t index);
   void set_mem_table(uint32_t index);
+  void forget_table(uint32_t index);
   bool stages_plain(const Op& op) const;
   void take_staged(const Op& op);
   void note_features(uint64_t features, uint32_t index);

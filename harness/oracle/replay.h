@@ -50,6 +50,7 @@ class Replay {
     while (!was_deferred(event.op)) {
       if (!step(leave) || current_ == event.op) return;
     }
+    if (repeating_ && left_ != 0) model_->lose_track(event.op);  // in which pass is not told
     if (event.kind != EventKind::kNoop ||
         event.arg[0] != static_cast<uint64_t>(NoopReason::kNotReached)) {
       return;

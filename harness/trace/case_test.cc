@@ -114,7 +114,8 @@ TEST(Trace, StrippedOfObservationsItIsTheProgram) {
 
 // The event of an operation that does not exist is printed at the end: the comment behind it stays.
 TEST(Trace, CommentsOfLinesThatMoveAreKept) {
-  const std::string kText = R"(trace 1 device=x version=1 features=0x0 policy=arrival sees=at-quiescence
+  const std::string kText =
+      R"(trace 1 device=x version=1 features=0x0 policy=arrival sees=at-quiescence
 kick tx
 < @3 call tx  # one
 kick tx  # two
