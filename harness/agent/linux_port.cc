@@ -212,13 +212,15 @@ void LinuxPort::set_link(Queue number, bool up) {
   }
 }
 
-// A packet socket has room again before its send returns, and what is received needs none.
+// A packet socket has room again before its send returns, what is received needs none, and nothing
+// fills the send buffer of an interface that is down.
 void LinuxPort::congest(const Op& op) {
   Tap* tap = op.queue == kTx ? installed(kTx) : nullptr;
-  if (op.queue != kTx || (tap != nullptr && tap->is_packet())) {
+  const bool fills = op.arg[0] == 0;
+  if (op.queue != kTx || (tap != nullptr && (tap->is_packet() || (fills && tap->is_down)))) {
     return unsupported(UnsupportedReason::kOperation);
   }
-  if (tap != nullptr && !peer_.set_congested(*tap, op.arg[0] == 0)) {
+  if (tap != nullptr && !peer_.set_congested(*tap, fills)) {
     broken("the send buffer of a tap could not be filled, or emptied");
   }
 }

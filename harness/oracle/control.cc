@@ -250,6 +250,7 @@ void Model::check_start(Queue queue, uint32_t index) {
   const bool forgot = q.stop == Stop::kResetOwner || q.stop == Stop::kRelease;
   if (forgot && q.outstanding != 0) agrees = false;
   if (!next_plain_ && is_mapped_onto(q)) q.duty.breach(kApart, index);
+  if (!table_set_) q.duty.breach(kMapped, index);
   if (agrees) return;
   q.duty.breach(kStableRing, index);
   checked_ = true;  // what it writes from here on may go anywhere
