@@ -20,6 +20,9 @@
 // their own and out of the caller's.
 #define VA_COLD [[gnu::cold, gnu::noinline]]
 
+// For what a switch hands on to: kept apart, its registers are not saved for the other cases too.
+#define VA_APART [[gnu::noinline]]
+
 namespace va {
 
 // A sanitizer checks each access by itself, a byte's at twice the cost of a word's, and what may be

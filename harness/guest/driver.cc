@@ -185,7 +185,7 @@ void Driver::note_request(QueueState& q, uint32_t ordinal, uint16_t head, uint32
   request.header = static_cast<uint8_t>(header);
   request.merges = merges();
   request.gpa = placement_.gpa;
-  std::copy(shape_.segs.begin(), shape_.segs.end(), request.seg.begin());
+  for (size_t i = 0; i < shape_.segs.size(); ++i) request.seg[i] = shape_.segs[i];
 }
 
 // Finds room for the chain; takes nothing where there is none.

@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 
+#include "base/hot.h"
 #include "oracle/model.h"
 #include "oracle/replay.h"
 #include "oracle/report.h"
@@ -71,20 +72,28 @@ class Judge::Impl {
 
  private:
   void note_breaches(size_t number);
-  void judge_event(const Trace& trace, const Event& event, size_t number);
-  void noop(const Event& event);
-  void used_entry(const Event& event);
-  void used_idx(const Event& event, uint32_t number);
-  void used_flags(const Event& event);
-  void avail_event(const Event& event);
-  void call(const Event& event);
-  void submitted(const Event& event);
-  void frame(const Event& event);
-  void write(const Event& event, uint32_t number);
-  void begin_call(const Event& event);
-  void end_call(const Event& event, uint32_t number);
-  void idle(const Trace& trace, size_t number);
-  void end(const Event& event);
+  VA_APART void judge_events(std::span<const Event> events);
+  VA_APART void judge_event(const Event& event);
+  VA_APART void noop(const Event& event);
+  VA_APART void used_entry(const Event& event);
+  VA_APART void used_idx(const Event& event);
+  VA_APART void used_flags(const Event& event);
+  VA_APART void avail_event(const Event& event);
+  VA_APART void call(const Event& event);
+  VA_APART void submitted(const Event& event);
+  VA_APART void frame(const Event& event);
+  VA_APART void error(const Event& event);
+  VA_APART void completed(const Event& event);
+  VA_APART void injected(const Event& event);
+  VA_APART void received(const Event& event);
+  VA_APART void dirty(const Event& event);
+  VA_APART void logged();
+  VA_APART void steps(const Event& event);
+  VA_APART void write(const Event& event);
+  VA_APART void begin_call(const Event& event);
+  VA_APART void end_call(const Event& event);
+  VA_APART void idle(const Event& event);
+  VA_APART void end(const Event& event);
   void judge_log(const Event& event);
   bool check_applies(const Case& from, const Trace& trace);
   void check_observable(const Case& from, const Trace& trace);
@@ -170,17 +179,21 @@ void Judge::Impl::judge(const Program& program, const Case* from, const Trace& t
     expectations_.stop();
   }
 
-  const std::span<const Event> events = trace.events;
+  judge_events(trace.events);
+  if (!ended_) {
+    replay_.finish(Leave{*this, trace.events.size()});
+    oracle::check_calls_at_end(context_);
+  }
+}
+
+void Judge::Impl::judge_events(std::span<const Event> events) {
   const bool watches = watch_ != nullptr;
   for (size_t number = 0; number < events.size(); ++number) {
     const Event& event = events[number];
     if (!replay_.stays(event.op) && !ended_) replay_.advance(event, Leave{*this, number});
-    judge_event(trace, event, number);
+    model_.set_event(static_cast<uint32_t>(number));
+    judge_event(event);
     if (watches) note_breaches(number);
-  }
-  if (!ended_) {
-    replay_.finish(Leave{*this, events.size()});
-    oracle::check_calls_at_end(context_);
   }
 }
 
@@ -191,10 +204,10 @@ void Judge::Impl::note_breaches(size_t number) {
   }
 }
 
-// One switch, of all kinds: it is passed for each event.
-void Judge::Impl::judge_event(const Trace& trace, const Event& event, size_t number) {
+// One switch, of all kinds, which is passed for each event. Each case hands the event on and is
+// done, so that nothing has to be kept over it.
+void Judge::Impl::judge_event(const Event& event) {
   context_.op = event.op;
-  model_.set_event(static_cast<uint32_t>(number));
   switch (event.kind) {
     case EventKind::kSetup:
       return model_.on_setup(event);
@@ -209,7 +222,7 @@ void Judge::Impl::judge_event(const Trace& trace, const Event& event, size_t num
     case EventKind::kUsed:
       return used_entry(event);
     case EventKind::kUsedIdx:
-      return used_idx(event, static_cast<uint32_t>(number));
+      return used_idx(event);
     case EventKind::kUsedFlags:
       return used_flags(event);
     case EventKind::kAvailEvent:
@@ -217,38 +230,32 @@ void Judge::Impl::judge_event(const Trace& trace, const Event& event, size_t num
     case EventKind::kCall:
       return call(event);
     case EventKind::kError:
-      return oracle::check_error(context_, event);
+      return error(event);
     case EventKind::kSubmitted:
       return submitted(event);
     case EventKind::kCompleted:
-      model_.on_completed(model_.queue(event.queue), event);
-      return;
+      return completed(event);
     case EventKind::kFrame:
       return frame(event);
     case EventKind::kBegin:
       return begin_call(event);
     case EventKind::kDone:
-      return end_call(event, static_cast<uint32_t>(number));
+      return end_call(event);
     case EventKind::kWrite:
-      return write(event, static_cast<uint32_t>(number));
+      return write(event);
     case EventKind::kInjected:
-      model_.on_injected();
-      return receive_.injected(context_, event, static_cast<uint32_t>(number));
+      return injected(event);
     case EventKind::kReceived:
-      return receive_.received(context_, event);
+      return received(event);
     case EventKind::kDirty:
-      return dirty_.marked(context_, event);
+      return dirty(event);
     case EventKind::kLogged:
-      return dirty_.signalled();
+      return logged();
     case EventKind::kSteps:
-      if (!ended_) robustness_.steps(context_, event, replay_.executed());
-      return;
+      return steps(event);
     case EventKind::kIdle:
     case EventKind::kBusy:
-      return idle(trace, number);
-    case EventKind::kAllocated:
-      if (event.arg[0] == 0) return;
-      [[fallthrough]];
+      return idle(event);
     default:
       return end(event);
   }
@@ -259,6 +266,9 @@ void Judge::Impl::end(const Event& event) {
   switch (event.kind) {
     case EventKind::kNone:
       return;
+    case EventKind::kAllocated:
+      if (event.arg[0] == 0) return;
+      break;
     case EventKind::kUnsupported:
     case EventKind::kBudget:
     case EventKind::kDied:
@@ -293,7 +303,7 @@ void Judge::Impl::used_entry(const Event& event) {
   oracle::Conservation::entry(context_, q, event);
 }
 
-void Judge::Impl::used_idx(const Event& event, uint32_t number) {
+void Judge::Impl::used_idx(const Event& event) {
   oracle::QueueModel& q = model_.queue(event.queue);
   judge_log(event);
   oracle::check_activity(context_, q, event.queue, "a store of used idx");
@@ -301,7 +311,7 @@ void Judge::Impl::used_idx(const Event& event, uint32_t number) {
   const auto& requests = conservation_.publish(context_, q, event);
   for (const oracle::Request* request : requests) {
     if ((request->queue & 1) != 0) {
-      receive_.used(context_, *request, number);
+      receive_.used(context_, *request, model_.event());
       dirty_.used(context_, *request);
     } else {
       wire_.used(context_, *request);
@@ -331,9 +341,13 @@ void Judge::Impl::call(const Event& event) {
   notifications_.call(context_, q, event);
 }
 
-void Judge::Impl::write(const Event& event, uint32_t number) {
+void Judge::Impl::error(const Event& event) {
+  oracle::check_error(context_, event);
+}
+
+void Judge::Impl::write(const Event& event) {
   oracle::check_write(context_, event);
-  receive_.write(context_, event, number);
+  receive_.write(context_, event, model_.event());
   dirty_.write(context_, event);
   model_.on_device_write(event.arg[0], event.arg[1]);
 }
@@ -344,6 +358,19 @@ void Judge::Impl::submitted(const Event& event) {
   oracle::QueueModel& q = model_.queue(event.queue);
   oracle::check_submission(context_, q, event);
   model_.on_submitted(q, event);
+}
+
+void Judge::Impl::completed(const Event& event) {
+  model_.on_completed(model_.queue(event.queue), event);
+}
+
+void Judge::Impl::injected(const Event& event) {
+  model_.on_injected();
+  receive_.injected(context_, event, model_.event());
+}
+
+void Judge::Impl::received(const Event& event) {
+  receive_.received(context_, event);
 }
 
 // On the wire, or, of a receive queue, what the driver read.
@@ -360,18 +387,29 @@ void Judge::Impl::begin_call(const Event& event) {
   dirty_.call_begins(model_.newest_call());
 }
 
-void Judge::Impl::end_call(const Event& event, uint32_t number) {
+void Judge::Impl::end_call(const Event& event) {
   const Op* op = model_.returning();
   if (op != nullptr) oracle::check_return(context_, *op, event);
   model_.on_done(event);
-  if (op != nullptr) dirty_.call_returns(context_, *op, event.arg[0] == 0, number);
+  if (op != nullptr) dirty_.call_returns(context_, *op, event.arg[0] == 0, model_.event());
 }
 
-// ---- a settle is over
-// ----------------------------------------------------------------------------
+// ---- a settle is over --------------------------------------------------------------------------
 
-void Judge::Impl::idle(const Trace& trace, size_t number) {
-  const Event& event = trace.events[number];
+void Judge::Impl::dirty(const Event& event) {
+  dirty_.marked(context_, event);
+}
+
+void Judge::Impl::logged() {
+  dirty_.signalled();
+}
+
+void Judge::Impl::steps(const Event& event) {
+  if (!ended_) robustness_.steps(context_, event, replay_.executed());
+}
+
+void Judge::Impl::idle(const Event& event) {
+  size_t end = model_.event() + size_t{1};
   if (event.kind == EventKind::kIdle) {
     oracle::check_progress(context_);
     notifications_.idle(context_);
@@ -380,12 +418,12 @@ void Judge::Impl::idle(const Trace& trace, size_t number) {
     dirty_.idle(context_);
     oracle::settle_stops(model_);
     model_.settle();
+    end = end_of_settle(*trace_, model_.event());
   } else {
     robustness_.ending(context_, event);
   }
   replay_.settled();
-  const size_t end = event.kind == EventKind::kIdle ? end_of_settle(trace, number) : number + 1;
-  expectations_.settled(context_, trace, replay_.current(), end);
+  expectations_.settled(context_, *trace_, replay_.current(), end);
 }
 
 // ---- Judge -----------------------------------------------------------------------------------

@@ -191,6 +191,7 @@ class Model {
   void begin(const Program& program, bool samples);
   // Number of the event that is judged now; to be told before it.
   void set_event(uint32_t number) { event_ = number; }
+  uint32_t event() const { return event_; }
 
   // ---- the driver
   // The raw store, kick or script that operation `index` makes, at its moment.

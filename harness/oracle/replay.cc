@@ -19,7 +19,7 @@ void Replay::begin_repeat(const Op& op) {
     return;
   }
   repeating_ = pc_ < ops_.size();
-  if (times > 1 && hides_stores()) model_->lose_track(pc_);
+  if (times > 1 && hides_stores()) model_->lose_track(static_cast<uint32_t>(pc_));
   body_ = pc_;
   left_ = times - 1;
   size_t end = pc_;
@@ -32,7 +32,7 @@ void Replay::begin_repeat(const Op& op) {
 // pass settles.
 bool Replay::hides_stores() const {
   bool hidden = false;
-  for (uint32_t i = pc_; i < ops_.size(); ++i) {
+  for (size_t i = pc_; i < ops_.size(); ++i) {
     switch (ops_[i].code) {
       case Opcode::kSettle:
         return false;
@@ -72,8 +72,8 @@ void Replay::end_repeat() {
 // from the trace; when it matters, nothing can be said of this Program any more.
 void Replay::defer() {
   if (pc_ == ops_.size() || !can_be_deferred(ops_[pc_].code)) return;
-  if (++waiting_ > kMaxDeferred) model_->lose_track(pc_);
-  const uint32_t index = pc_++;
+  if (++waiting_ > kMaxDeferred) model_->lose_track(static_cast<uint32_t>(pc_));
+  const auto index = static_cast<uint32_t>(pc_++);
   ++executed_;
   if (std::find(deferred_.begin(), deferred_.end(), index) == deferred_.end()) {
     deferred_.push_back(index);

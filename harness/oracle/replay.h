@@ -64,7 +64,7 @@ class Replay {
   void settled() { idle_seen_ = true; }
 
   // The operation that was entered last; a number that no operation has before the first.
-  uint32_t current() const { return current_; }
+  uint32_t current() const { return static_cast<uint32_t>(current_); }
   // Operations passed so far at the most. Of a repeat all passes count at once: which of them an
   // event belongs to can not always be told.
   uint64_t executed() const { return executed_ + repeated_; }
@@ -77,7 +77,7 @@ class Replay {
   }
 
  private:
-  static constexpr uint32_t kNowhere = 0xffffffff;
+  static constexpr uint64_t kNowhere = 0xffffffff;
   static constexpr size_t kMaxDeferred = 8;  // that wait at once, in a runner
 
   bool was_deferred(uint32_t op) const {
@@ -91,19 +91,21 @@ class Replay {
   // Executes the next operation; false at the end.
   template <typename Leave>
   bool step(Leave leave) {
-    if (current_ != kNowhere) leave(current_);
+    if (current_ != kNowhere) leave(static_cast<uint32_t>(current_));
     idle_seen_ = false;
     if (pc_ == ops_.size() && repeating_) end_repeat();
-    if (pc_ == ops_.size() || executed_ == kCaseBudget) {
+    const uint64_t index = pc_;
+    if (index == ops_.size() || executed_ == kCaseBudget) {
       current_ = kNowhere;
       return false;
     }
-    const uint32_t index = pc_++;
+    pc_ = index + 1;
     ++executed_;
     current_ = index;
-    switch (ops_[index].code) {
+    const Op& op = ops_[index];
+    switch (op.code) {
       case Opcode::kRepeat:
-        begin_repeat(ops_[index]);
+        begin_repeat(op);
         break;
       case Opcode::kEnd:
         end_repeat();
@@ -113,10 +115,9 @@ class Replay {
         break;
       case Opcode::kSettle:
         waiting_ = 0;
-        model_->apply(index);
-        break;
+        [[fallthrough]];
       default:
-        model_->apply(index);
+        model_->apply(static_cast<uint32_t>(index));
         break;
     }
     return true;
@@ -129,14 +130,15 @@ class Replay {
 
   std::span<const Op> ops_;  // of the Program
   Model* model_ = nullptr;
-  uint32_t pc_ = 0;
-  uint32_t executed_ = 0;
+  // Whole words: they are read for each event (base/hot.h).
+  uint64_t pc_ = 0;
+  uint64_t executed_ = 0;
+  uint64_t current_ = kNowhere;
   uint64_t repeated_ = 0;   // operations of all passes of the repeats so far
   bool idle_seen_ = false;  // in the operation at hand
   uint32_t waiting_ = 0;    // operations deferred since the last settle
-  uint32_t current_ = kNowhere;
   bool repeating_ = false;
-  uint32_t body_ = 0;
+  uint64_t body_ = 0;
   uint32_t left_ = 0;
   std::vector<uint32_t> deferred_;  // every operation that ever was
 };
