@@ -9,23 +9,19 @@ With VA_SPECIMEN the engine's own checks are events, so that the oracle is put t
 
 from __future__ import annotations
 
-import json
 import re
-import shlex
 import shutil
 import subprocess
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from house import tool
-from house.build import bin_dir
-from house.shell import ROOT, Broken, Done, relative, run
+from house import tool, variant
+from house.shell import ROOT, Broken, Done, relative
 
 FOLDER = ROOT / "fuzzers" / "specimens"
 BUILD = ROOT / "build" / "specimens"
-DEV = ROOT / "build" / "dev"
-TREE = BUILD / "tree"  # one place for all, so that ccache knows what no patch touches
+TREE = BUILD / "tree"
 PORT = "harness/device/reference_port.cc"  # turns failed checks into events
 MISSED = ("PASS", "INFORMATIONAL", "UNSUPPORTED", "INCONCLUSIVE", "BROKEN")
 _TOUCHES = re.compile(r"^\+\+\+ b/(\S+)", re.M)
@@ -82,8 +78,7 @@ def does_not_apply(item: Specimen) -> str | None:
 
 def _patched_sources(item: Specimen) -> None:
     """A copy of the sources with the bug in it."""
-    shutil.rmtree(TREE, ignore_errors=True)
-    shutil.copytree(ROOT / "harness", TREE / "harness")
+    variant.copy_sources(TREE)
     done = subprocess.run(
         ["git", "apply", str(item.patch)], cwd=TREE, capture_output=True, text=True, check=False,
         # The copy lies in a checkout, which git must not take for the one to patch.
@@ -93,79 +88,26 @@ def _patched_sources(item: Specimen) -> None:
         raise Survived(f"does not apply: {done.stderr.strip().splitlines()[0]}")
 
 
-def _output(entry: dict[str, str]) -> str:
-    words = shlex.split(entry["command"])
-    return words[words.index("-o") + 1]
-
-
-def _units(item: Specimen) -> list[dict[str, str]]:
-    """Compile commands of the units that the patch reaches, also through a header."""
-    commands = json.loads((DEV / "compile_commands.json").read_text())
-    by_output = {_output(entry): entry for entry in commands}
-    reached = {
-        _output(entry) for entry in commands
-        if str(Path(entry["file"]).relative_to(ROOT)) in (*item.touches, PORT)
-    }  # fmt: skip
-    headers = {str(ROOT / path) for path in item.touches if path.endswith(".h")}
-    if headers:
-        listed = subprocess.run(
-            ["ninja", "-C", str(DEV), "-t", "deps"], capture_output=True, text=True, check=True
-        ).stdout
-        output = ""
-        for line in listed.splitlines():
-            if line and not line.startswith(" "):
-                output = line.split(":")[0]
-            elif str((DEV / line.strip()).resolve()) in headers and output in by_output:
-                reached.add(output)
-    return [
-        by_output[output] for output in sorted(reached)
-        if not output.endswith("_test.cc.o") and "/fuzzers/" not in by_output[output]["file"]
-    ]  # fmt: skip
-
-
-def _compile(item: Specimen, folder: Path) -> list[Path]:
-    objects = []
-    for number, entry in enumerate(_units(item)):
-        words = shlex.split(entry["command"])
-        source = Path(entry["file"]).relative_to(ROOT)
-        target = folder / f"{number}-{source.stem}.o"
-        command = ["ccache"] if shutil.which("ccache") else []
-        skip = False
-        for word in words:
-            if skip:
-                skip = False
-            elif word in ("-o", "-c"):
-                skip = True
-            elif word not in ("-O2", "-Werror"):
-                command.append(word.replace(str(ROOT / "harness"), str(TREE / "harness")))
-        command += ["-O1", "-DVA_SPECIMEN", "-o", str(target), "-c", str(TREE / source)]
-        _must(run(command, folder / f"{target.stem}.log"), "does not compile")
-        objects.append(target)
-    return objects
-
-
 def _must(done: Done, what: str) -> None:
     if done.code != 0:
         raise Broken(f"{what}; see {relative(done.log)}\n{done.tail(5)}")
 
 
 def build(item: Specimen) -> Path:
-    """The tool with the bug in it. Patched units stand before the libraries, so they win."""
+    """The tool with the bug in it."""
     folder = BUILD / item.id
     _patched_sources(item)
     folder.mkdir(parents=True, exist_ok=True)
-    objects = _compile(item, folder)
-    wanted = relative(bin_dir("dev") / "vassay").removeprefix("build/dev/")
-    listed = subprocess.run(
-        ["ninja", "-C", str(DEV), "-t", "commands", wanted], capture_output=True, text=True,
-        check=True,
-    )  # fmt: skip
-    link = listed.stdout.splitlines()[-1]
+    objects = {}
+    for number, unit in enumerate(variant.units((*item.touches, PORT))):
+        if unit.is_test:
+            continue
+        target = folder / f"{number}-{Path(unit.source).stem}.o"
+        done = variant.compile_unit(unit, TREE, target, ["-O1", "-DVA_SPECIMEN"])
+        _must(done, "does not compile")
+        objects[unit.output] = target
     binary = folder / "vassay"
-    words = " ".join(map(str, objects))
-    link = link.replace(f"-o {wanted}", f"{words} -o {binary}")
-    command = ["bash", "-c", f"cd {shlex.quote(str(DEV))} && {link}"]
-    _must(run(command, folder / "link.log"), f"{item.id} does not link")
+    _must(variant.link("vassay", objects, binary), f"{item.id} does not link")
     return binary
 
 
