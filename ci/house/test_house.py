@@ -270,7 +270,7 @@ def test_the_page_of_a_campaign_that_did_little(
 
 def test_commands_explain_themselves() -> None:
     root = Path(__file__).resolve().parents[2]
-    for name in ("test", "campaign", "bench", "specimens", "lint/run"):
+    for name in ("test", "campaign", "bench", "specimens", "mutants", "lint/run"):
         command = [str(root / "ci" / name)]
         helped = subprocess.run([*command, "--help"], capture_output=True, check=False)
         assert helped.returncode == 0, name

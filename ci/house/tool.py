@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -116,16 +117,33 @@ def text_of(arguments: list[str], limit_s: float = 60.0) -> str | None:
         return None
 
 
-def batch(paths: list[Path], device: str, log: Path) -> Iterator[Judged]:
+def _answer(process: subprocess.Popen[bytes], limit_s: float | None) -> bytes:
+    """A line; nothing where the process ends first, as it does where the limit ends it."""
+    assert process.stdout is not None
+    if limit_s is None:
+        return process.stdout.readline()
+    timer = threading.Timer(limit_s, end, [process])
+    timer.start()
+    try:
+        return process.stdout.readline()
+    finally:
+        timer.cancel()
+
+
+def batch(
+    paths: list[Path], device: str, log: Path, command: tuple[str, ...] = (),
+    limit_s: float | None = None,
+) -> Iterator[Judged]:
     """`vassay run --batch`: one process, so that a guest boots once; a verdict as it comes.
 
-    Ends early if the process does; close the iterator to end the process.
+    `command` is another build of the tool. Ends early if the process does, or if it does not answer
+    within the limit; close the iterator to end the process.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as complaints:
         process = spawn(
-            [vassay(), "run", "--batch", "--device", device], subprocess.PIPE, complaints,
-            stdin=subprocess.PIPE,
+            [*(command or (vassay(),)), "run", "--batch", "--device", device], subprocess.PIPE,
+            complaints, stdin=subprocess.PIPE,
         )  # fmt: skip
     assert process.stdin is not None and process.stdout is not None
     try:
@@ -136,7 +154,7 @@ def batch(paths: list[Path], device: str, log: Path) -> Iterator[Judged]:
                 process.stdin.flush()
             except BrokenPipeError:
                 return
-            line = process.stdout.readline()
+            line = _answer(process, limit_s)
             if not line:
                 return
             yield judged(json.loads(line), device)
