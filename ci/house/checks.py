@@ -141,6 +141,13 @@ def specimens(*extra: str) -> str:
     return expect(done, "specimens").tail(1)
 
 
+def mutants(count: int) -> str:
+    """So many changed engines are told from the right one; goes on where it was stopped."""
+    command = [str(ROOT / "ci/mutants"), "--sample", str(count), "--resume"]
+    done = run(command, LOGS / "mutants.log", limit_s=14400)
+    return expect(done, f"{count} mutants", lines=60).tail(1)
+
+
 def fuzz(runs: int) -> str:
     """So many runs of every target on the corpus as seeds: no finding, and the canary is caught.
 

@@ -18,6 +18,7 @@ from house.stages import Failed, Stage
 
 REPLAYED = 10_000_000
 AFL_SECONDS = 20.0  # for each target
+MUTANTS = 300  # of some 1,700
 
 
 def tsan() -> str:
@@ -112,6 +113,8 @@ def tidy() -> str:
 STAGES = (
     Stage("specimens-all", "every planted bug is built and caught",
           partial(checks.specimens, "--all"), ("build",), full=True),
+    Stage("mutants", "small changes of the engine are caught",
+          partial(checks.mutants, MUTANTS), ("build",), full=True),
     Stage("tsan", "unit tests under the thread sanitizer", tsan, ("setup",), full=True),
     Stage("tidy", "clang-tidy", tidy, ("build", "build-libfuzzer"), full=True),
     Stage("coverage", "lines reached by tests and corpus", coverage, ("setup",), full=True),
