@@ -111,6 +111,14 @@ TEST_F(Control, AllocationsThatFailAreNoMem) {
 
 // ---- KRN-02: features -------------------------------------------------------------------------
 
+// VIRTIO 1.2, 6 and 5.1.3, and linux/vhost_types.h: a driver knows them by number.
+TEST_F(Control, FeaturesHaveTheirNumbers) {
+  uint64_t offered = 0;
+  for (const int bit : {15, 24, 26, 27, 28, 29, 32, 35}) offered |= uint64_t{1} << bit;
+  EXPECT_EQ(net_.get_features(), offered);
+  EXPECT_EQ(net_.get_backend_features(), 2u);
+}
+
 TEST_F(Control, UnknownFeaturesAreRefused) {
   EXPECT_EQ(net_.set_features(kFeatureVersion1 | uint64_t{1} << 34), -EOPNOTSUPP);
   EXPECT_EQ(net_.set_backend_features(kOfferedBackendFeatures | 1), -EOPNOTSUPP);

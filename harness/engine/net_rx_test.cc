@@ -220,6 +220,50 @@ TEST_F(Receive, ARunHasItsBound) {
   EXPECT_EQ(word(kRing + used_ring() + 2), 300);
 }
 
+// VHOST_NET_WEIGHT counts what is stored, the header with it, whoever makes it.
+TEST_F(Receive, ARunHasItsBoundInBytes) {
+  for (const uint64_t features : {kFeatureVersion1, kFeatureVersion1 | kFeatureNetHdr}) {
+    net_.open();
+    exposed_ = seen_ = 0;
+    memory_.reset();
+    source_.header_ = (features & kFeatureNetHdr) != 0 ? 0 : 12;
+    begin(features, 32);
+    for (int i = 0; i < 17; ++i) {
+      buffer(0x8000);
+      source_.frames_.push_back(0x8000 - 12);
+    }
+    net_.kick(kRxIndex);
+    net_.run_worker();
+    EXPECT_EQ(word(kRing + used_ring() + 2), 16);
+    EXPECT_EQ(run(), 1);
+    EXPECT_EQ(word(kRing + used_ring() + 2), 17);
+  }
+}
+
+// Linux asks whether there are more than VHOST_NET_BATCH, so there are 65.
+TEST_F(Receive, UsedEntriesWaitUntilTheyAreMoreThan64) {
+  begin(kFeatureVersion1, 128);
+  for (int i = 0; i < 70; ++i) {
+    buffer(100);
+    source_.frames_.push_back(60);
+  }
+  uint16_t published = 0;
+  at_point_ = EnginePoint::kUsedPublished;
+  at_point_action_ = [&] { published = word(kRing + used_ring() + 2); };
+  kick_rx();
+  EXPECT_EQ(published, 65);
+  EXPECT_EQ(word(kRing + used_ring() + 2), 70);
+}
+
+TEST_F(Receive, AFrameDoesNotWakeAWorkerThatWaitsForBuffers) {
+  begin();
+  kick_rx();  // no frame: the next one is to wake it
+  source_.frames_.push_back(60);
+  kick_rx();  // no buffer: a kick is to wake it
+  net_.backend_readable();
+  EXPECT_FALSE(net_.runnable());
+}
+
 TEST_F(Receive, WorkIsDoneInTheOrderOfQueueing) {
   begin();
   start();
@@ -316,6 +360,38 @@ TEST_F(PostedAhead, NoDeliveryIsALengthOfZero) {
   run();
   EXPECT_EQ(used(), "0:0 ");
   EXPECT_EQ(byte(0, 0), 0xff);
+}
+
+TEST_F(PostedAhead, OneRunPublishesAllThatWasDelivered) {
+  begin();
+  post(200);
+  post(200);
+  for (const RequestToken& token : source_.posted) {
+    net_.deliver({&token, 1}, source_.compose(60));
+  }
+  EXPECT_EQ(run(), 1);
+  EXPECT_EQ(used(), "0:72 1:72 ");
+}
+
+TEST_F(PostedAhead, ARunHasItsBoundInBytes) {
+  begin(kFeatureVersion1, 32);
+  for (int i = 0; i < 17; ++i) post(0x8000);
+  for (const RequestToken& token : source_.posted) {
+    net_.deliver({&token, 1}, source_.compose(0x8000 - 12));
+  }
+  net_.run_worker();
+  EXPECT_EQ(word(kRing + used_ring() + 2), 16);
+  EXPECT_EQ(run(), 1);
+  EXPECT_EQ(word(kRing + used_ring() + 2), 17);
+}
+
+TEST_F(PostedAhead, ADeviceOpenedAnewWaitsForNothing) {
+  begin();
+  post(200);
+  net_.fail_allocation(0);
+  net_.open();
+  EXPECT_EQ(net_.set_owner(Caller::kOwner), 0) << "nor does an allocation fail";
+  EXPECT_EQ(map_all(), 0);
 }
 
 TEST_F(PostedAhead, ATokenIsGoodOnce) {

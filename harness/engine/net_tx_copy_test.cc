@@ -108,6 +108,16 @@ TEST_F(Copy, ABoundedSendBufferIsServedOneByOne) {
   EXPECT_EQ(calls_, 1) << "they are used together all the same";
 }
 
+TEST_F(Copy, ASingleFrameIsSubmittedByItself) {
+  begin();
+  wire_.bounded_ = true;
+  size_t sent = 0;
+  at_point_ = EnginePoint::kSubmitted;
+  at_point_action_ = [&] { sent = wire_.lengths_.size(); };
+  send(2, kLarge);
+  EXPECT_EQ(sent, 1u);
+}
+
 TEST_F(Copy, AFullSendBufferKeepsTheHead) {
   begin();
   wire_.bounded_ = true;

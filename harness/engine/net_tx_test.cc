@@ -203,6 +203,20 @@ TEST_F(Inorder, FailuresAreForgottenAfter1024Frames) {
   EXPECT_EQ(held(), 4);
 }
 
+TEST_F(Inorder, FailuresCountWithinOnePeriodOf1024Frames) {
+  set_up(128);
+  start();
+  send(17, kLarge);  // more than one in 64 of them
+  for (size_t i = 0; i < 17; ++i) complete(i, RequestResult::kFailed);
+  for (int i = 17; i < 1024; ++i) send(1, kLarge);
+  ASSERT_EQ(held(), 17);
+  send(1, kLarge);
+  EXPECT_EQ(held(), 18) << "a new period";
+  complete(1024, RequestResult::kFailed);
+  send(1, kLarge);
+  EXPECT_EQ(held(), 18) << "which has begun with no frames too";
+}
+
 TEST_F(Inorder, ABackendOfTheReceiveRingEndsTheBackOff) {
   ScriptedBackend receiver(net_);
   set_up();

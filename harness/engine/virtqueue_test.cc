@@ -182,6 +182,14 @@ TEST_F(Queue, EntriesThatCannotBeStoredAreNotPublished) {
   EXPECT_EQ(calls_, 1) << "Linux decides about the call nevertheless";
 }
 
+TEST_F(Queue, AnIndexThatCannotBeStoredIsAnError) {
+  start(0, 0);
+  vq_.ring.used = kUser - 4;  // the entries alone are mapped
+  const std::vector<UsedElem> elems(2);
+  vq_.publish(memory_, *this, elems);
+  EXPECT_EQ(errors_, 1);
+}
+
 TEST_F(Queue, UsedIdxIsTakenFromMemoryAtTheStart) {
   start(0, 0x4321);
   EXPECT_EQ(vq_.last_used.value, 0x4321);

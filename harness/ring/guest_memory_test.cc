@@ -85,6 +85,37 @@ TEST_F(Guest, AStorePastTheAccessorIsFoundInUntouchedPages) {
   EXPECT_EQ(memory_.find_foreign_store(), 3 * GuestMemory::kPage + 5);
 }
 
+// Short stores and long ones, over each kind of edge that the marks have: every byte of a store is
+// accounted for, and the bytes around it are not.
+TEST(GuestMarks, AStoreIsMarkedFromItsFirstByteToItsLast) {
+  constexpr uint32_t kEdge = 0x8000;  // of one word of marks; the finest mark is of 512 bytes
+  const std::pair<uint32_t, uint32_t> stores[] = {
+      {0, 1},           {511, 1},           {511, 2},       {512, 512},          {kEdge - 1, 1},
+      {kEdge - 1, 2},   {kEdge, 1},         {kEdge, kEdge}, {kEdge - 512, 1024}, {0x200, 0x7e00},
+      {0x600, 0x17c00}, {64 * 4096 - 1, 1}, {0, 64 * 4096}};
+  GuestMemory memory(kBase, 64 * GuestMemory::kPage);
+  const std::span<uint8_t> all{const_cast<uint8_t*>(memory.bytes().data()), memory.bytes().size()};
+  const auto is_zero = [](uint8_t byte) { return byte == 0; };
+  for (const auto& [offset, len] : stores) {
+    std::ranges::fill(memory.guest_store(offset, len), uint8_t{0xff});
+    EXPECT_EQ(memory.find_foreign_store(), -1) << offset << " " << len;
+    const uint32_t first = offset / 512 * 512;
+    const uint32_t behind = (offset + len + 511) / 512 * 512;
+    if (behind < all.size()) {
+      all[behind] = 1;
+      EXPECT_EQ(memory.find_foreign_store(), behind) << offset << " " << len;
+      all[behind] = 0;
+    }
+    if (first > 0) {
+      all[first - 1] = 1;
+      EXPECT_EQ(memory.find_foreign_store(), first - 1) << offset << " " << len;
+      all[first - 1] = 0;
+    }
+    memory.reset();
+    EXPECT_TRUE(std::ranges::all_of(memory.bytes(), is_zero)) << offset << " " << len;
+  }
+}
+
 #ifdef VA_HAS_ASAN
 TEST_F(Guest, TheBytesOnEitherSideAreMarkedUntouchable) {
   const uint8_t* first = memory_.bytes().data();
@@ -154,6 +185,19 @@ TEST_F(Table, TheLastByteOfTheAddressSpaceIsAnAddress) {
   table_.add({UINT64_MAX - 0xff, 0x100, 0x8000});
   EXPECT_EQ(translated(UINT64_MAX, 1), (Segments{{0x80ff, 1}}));
   EXPECT_EQ(refusal(UINT64_MAX, 2), EFAULT);
+}
+
+TEST_F(Table, ARangeIsFlatInsideOneRegion) {
+  table_.add({0x1000, 0x100, 0x8000});
+  table_.add({0x1100, 0x100, 0x9000});
+  EXPECT_EQ(table_.flat(0x1000, 16), 0x8000);
+  EXPECT_EQ(table_.flat(0x10f0, 16), 0x80f0);
+  EXPECT_EQ(table_.flat(0x10f1, 16), std::nullopt);
+  EXPECT_EQ(table_.flat(0x10ff, 16), std::nullopt);
+  EXPECT_EQ(table_.flat(0x1100, 16), 0x9000);
+  EXPECT_EQ(table_.flat(0xfff, 16), std::nullopt);
+  EXPECT_EQ(table_.flat(0x11f1, 16), std::nullopt);
+  EXPECT_EQ(table_.flat(UINT64_MAX - 3, 16), std::nullopt);
 }
 
 TEST_F(Table, MoreSegmentsThanRoomIsNoBufs) {
