@@ -27,7 +27,8 @@ TREE = BUILD / "tree"
 RESULTS = store.OUT / "mutants" / "results.jsonl"
 EQUIVALENT = ROOT / "ci" / "house" / "mutants_equivalent.toml"
 DEVICES = ("reference:arrival", "reference:inorder", "reference:copy")
-PROGRAMS = {"engine_test": ("harness/engine", "harness/ring"), "ring_test": ("harness/ring",)}
+# The unit tests, and whose they are; the quick one first.
+PROGRAMS = {"ring_test": ("harness/ring",), "engine_test": ("harness/engine", "harness/ring")}
 FAILS = ("FAIL", "ROBUSTNESS", "INCONCLUSIVE", "BROKEN")  # what conformance/test_cases.py fails
 FLAGS = ["-O2", "-g0"]  # no lines of source in an object, so that equal code is equal bytes
 CASE_S = 30.0  # the tool ends a case after 10 s; this is for a tool that hangs itself
@@ -36,7 +37,9 @@ UNIT_S = 60.0
 BOUNDED = ("prlimit", "--as=4294967296", "--core=0")
 CAUGHT = ("conformance", "unit", "hang", "crash")
 _REPEAT = re.compile(r"^\s*repeat (\d+)", re.M)
-_FAILED = re.compile(r"^\[  FAILED  \] (\w+\S*)", re.M)
+_TEST = re.compile(r"^TEST(?:_[FP])?\((\w+), (\w+)\) \{.*?^\}", re.M | re.S)
+_PARAMETER = re.compile(r"^\w+/(?=\w+[.])|/\w+$")  # Net/Waiting.DetachReports/Arrival
+_FAILED = re.compile(r"^\[  FAILED  \] ([\w/.]+)", re.M)
 
 
 @dataclass(frozen=True)
@@ -74,18 +77,32 @@ def _sources() -> str:
 
 
 @cache
+def _unit_tests() -> dict[str, str]:
+    """Their text by `Suite.Name`."""
+    found = {}
+    for folder in PROGRAMS["engine_test"]:
+        for path in sorted((ROOT / folder).glob("*_test.cc")):
+            for match in _TEST.finditer(path.read_text(encoding="utf-8")):
+                found[f"{match[1]}.{match[2]}"] = match[0]
+    return found
+
+
+@cache
 def _tests() -> str:
-    tests = [path for folder in PROGRAMS["engine_test"] for path in (ROOT / folder).glob("*_test*")]
-    return _digest([*cases(), *sorted(tests)])
+    text = "".join(text for _, text in sorted(_unit_tests().items()))
+    return _digest(list(cases())) + hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def proof(state: str, by: str) -> str:
-    """Sources, and the case that spoke; where none did, all that could have spoken."""
+    """Sources, and the case or test that spoke; where none did, all that could have spoken."""
     if state in ("no-compile", "same-code"):
         return _sources()
-    case = ROOT / by.split()[0] if by.endswith(DEVICES) else None
-    if case is not None and case.exists():
-        return f"{_sources()}-{_digest([case])}"
+    words = by.split()
+    if by.endswith(DEVICES) and (ROOT / words[0]).exists():
+        return f"{_sources()}-{_digest([ROOT / words[0]])}"
+    test = _PARAMETER.sub("", words[-1]) if words else ""
+    if test in _unit_tests():
+        return f"{_sources()}-{hashlib.sha256(_unit_tests()[test].encode()).hexdigest()[:16]}"
     return f"{_sources()}-{_tests()}"
 
 
@@ -261,13 +278,13 @@ class Workshop:
         _must_link("vassay", objects, binary)
         if spoken := conformance(binary):
             return spoken
-        for unit in units:  # a header's: what they have inlined is theirs
-            if unit.is_test and unit.source.startswith(PROGRAMS["engine_test"]):
-                if not self._compile(unit, objects):
-                    return "no-compile", ""
         for program, folders in PROGRAMS.items():
             if not mutant.path.startswith(folders):
                 continue
+            # A header's mutant: what the tests themselves have inlined of it counts too.
+            for unit in units:
+                if f"/{program}.dir/" in unit.output and not self._compile(unit, objects):
+                    return "no-compile", ""
             binary = BUILD / "mutant" / program
             _must_link(program, objects, binary)
             if spoken := _unit(binary):

@@ -289,13 +289,17 @@ def sources() -> list[str]:
     return found
 
 
+def order(mutant: Mutant) -> tuple[bool, str, int, str]:
+    """As they are run: those of headers last, which take ten times as long."""
+    return mutant.path.endswith(".h"), mutant.path, mutant.line, mutant.id
+
+
 def load() -> list[Mutant]:
     """All mutants there are."""
-    return [
-        mutant
-        for path in sources()
-        for mutant in mutants_of(path, (ROOT / path).read_text(encoding="utf-8"))
-    ]
+    found: list[Mutant] = []
+    for path in sources():
+        found += mutants_of(path, (ROOT / path).read_text(encoding="utf-8"))
+    return sorted(found, key=order)
 
 
 def _mixed(text: str) -> float:
@@ -316,4 +320,4 @@ def sample(mutants: list[Mutant], count: int) -> list[Mutant]:
         for turn, mutant in enumerate(sorted(group, key=lambda mutant: _mixed(mutant.id))):
             ranked.append(((turn + offset) / len(group), mutant.id, mutant))
     chosen = [mutant for _, _, mutant in sorted(ranked, key=lambda item: item[:2])[:count]]
-    return sorted(chosen, key=lambda mutant: (mutant.path, mutant.line, mutant.id))
+    return sorted(chosen, key=order)
