@@ -349,8 +349,44 @@ TEST_P(Waiting, SetMemTableByAnotherProcess) {
 }
 
 TEST_P(Waiting, RingCallsByAnotherProcess) {
+  uint32_t base = 0;
+  const std::function<int(uint32_t)> calls[] = {
+      [&](uint32_t index) { return net_.set_vring_num(kOther, index, 8); },
+      [&](uint32_t index) { return net_.set_vring_base(kOther, index, 0); },
+      [&](uint32_t index) { return net_.get_vring_base(kOther, index, base); },
+      [&](uint32_t index) { return net_.set_vring_addr(kOther, index, addresses(index)); },
+      [&](uint32_t index) {
+        return net_.set_vring_kick(kOther, index, {0, 4});
+      },
+      [&](uint32_t index) {
+        return net_.set_vring_call(kOther, index, {0, 5});
+      },
+      [&](uint32_t index) {
+        return net_.set_vring_err(kOther, index, {0, 6});
+      },
+  };
+  for (const auto& call : calls) {
+    net_.open();
+    hold_two();
+    const size_t first = backend_.frames() - 2;
+    EXPECT_EQ(call(kTxIndex), kPending);
+    complete(first + 1);
+    EXPECT_EQ(net_.step_pending(), kPending);
+    complete(first);
+    EXPECT_EQ(net_.step_pending(), -EPERM);
+  }
+}
+
+TEST_P(Waiting, RingCallsOnNoRingDoNot) {
+  uint32_t base = 0;
   hold_two();
-  expect_waits(net_.set_vring_num(kOther, kTxIndex, 8), -EPERM);
+  EXPECT_EQ(net_.set_vring_num(kOwner, 2, 8), -ENOBUFS);
+  EXPECT_EQ(net_.set_vring_base(kOwner, 2, 0), -ENOBUFS);
+  EXPECT_EQ(net_.get_vring_base(kOwner, 2, base), -ENOBUFS);
+  EXPECT_EQ(net_.set_vring_addr(kOwner, 2, addresses(kTxIndex)), -ENOBUFS);
+  EXPECT_EQ(net_.set_vring_kick(kOwner, 2, {0, 4}), -ENOBUFS);
+  EXPECT_EQ(net_.set_vring_call(kOwner, 2, {0, 5}), -ENOBUFS);
+  EXPECT_EQ(net_.set_vring_err(kOwner, 2, {0, 6}), -ENOBUFS);
 }
 
 TEST_P(Waiting, DetachReportsAllHeadsBeforeItReturns) {

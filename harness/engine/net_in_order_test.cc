@@ -128,6 +128,24 @@ TEST(InOrderInorder, CopiedFramesStandBehindHeldOnes) {
   Rig().run_it();
 }
 
+class InOrderFull : public NetRig, public ::testing::Test {
+ protected:
+  InOrderFull() : NetRig(Policy::kInorder) {}
+};
+
+// What has to wait for its elders needs a place, and there are as many as slots.
+TEST_F(InOrderFull, WithoutAPlaceToWaitNothingIsTaken) {
+  set_up(2048, kFeatures);
+  start();
+  send(1, kLarge);
+  send(1100, kSmall);
+  EXPECT_EQ(net_.allocated(), 1024u);
+  EXPECT_EQ(word(used_ring() + 2), 0);
+  complete(0);
+  EXPECT_EQ(net_.allocated(), 0u);
+  EXPECT_EQ(word(used_ring() + 2), 1101);
+}
+
 TEST(InOrderCopy, ABatchIsOneEntry) {
   class Rig : public NetRig {
    public:

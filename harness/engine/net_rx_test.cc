@@ -207,6 +207,38 @@ TEST_F(Receive, AChainThatCannotBeUsedComesBackEmpty) {
   EXPECT_EQ(errors_, 1);
 }
 
+TEST_F(Receive, AReadablePartMakesAChainUnfitWhateverFollows) {
+  begin();
+  buffer(200, 1);  // and descriptor 1 behind it
+  put(kRing + 14, uint16_t{1});
+  put(kRing + 16, uint64_t{kBuffers});
+  put(kRing + 24, 200);
+  put(kRing + 28, uint16_t{2});
+  frame(60);
+  EXPECT_EQ(used(), "0:0 ");
+  EXPECT_EQ(errors_, 1);
+}
+
+// The memory table leads out of memory: the driver's process has unmapped it.
+TEST_F(Receive, AHeaderThatCannotBeStoredStopsTheQueue) {
+  source_.header_ = 0;
+  begin(kFeatureVersion1 | kFeatureNetHdr);
+  const Region regions[] = {{0, kSize, kUser}, {kSize, 0x1000, 0x7000000000}};
+  ASSERT_EQ(net_.set_mem_table(Caller::kOwner, regions, 0), 0);
+  buffer(200, 3);  // the header, and descriptor 1 behind it
+  put(kRing, uint64_t{kSize});
+  put(kRing + 8, 12);
+  put(kRing + 14, uint16_t{1});
+  put(kRing + 16, uint64_t{kBuffers});
+  put(kRing + 24, 200);
+  put(kRing + 28, uint16_t{2});
+  source_.frames_ = {60, 60};
+  kick_rx();
+  EXPECT_EQ(errors_, 1);
+  EXPECT_EQ(source_.frames_.size(), 1u) << "the other frame waits for a kick";
+  EXPECT_EQ(used(), "");
+}
+
 TEST_F(Receive, ARunHasItsBound) {
   begin(kFeatureVersion1, 512);
   for (int i = 0; i < 300; ++i) {
@@ -418,6 +450,7 @@ TEST_F(PostedAhead, ARefusedBufferIsOfferedAgainOrComesBack) {
   source_.error_ = -EIO;
   post(200);
   EXPECT_EQ(used(), "1:0 ");
+  EXPECT_EQ(num_buffers(1), 0xffff) << "there is no packet, so no header";
   source_.error_ = -EAGAIN;
   source_.fill_ = true;
   source_.filler = [&](RequestToken token) { net_.deliver({&token, 1}, source_.compose(60)); };

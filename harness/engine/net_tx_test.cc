@@ -319,6 +319,21 @@ TEST_P(BothPolicies, OneRunHasABoundInBytes) {
   EXPECT_EQ(backend_.frames(), 100u);
 }
 
+// An iteration that finds the ring empty, and full again when kicks are enabled, counts no bytes.
+TEST_P(BothPolicies, TheBoundInBytesCountsWhatWasFetched) {
+  set_up(256);
+  start();
+  expose_several(8, 0xffff);
+  avail(7);  // one byte less than the bound
+  at_point_ = EnginePoint::kNotifyEnabled;
+  at_point_action_ = [&] { expose_several(2, kSmall); };
+  net_.kick(kTxIndex);
+  net_.run_worker();
+  EXPECT_EQ(backend_.frames(), 10u);
+  run();
+  EXPECT_EQ(backend_.frames(), 11u);
+}
+
 // ---- errors -------------------------------------------------------------------------------------
 
 TEST_P(BothPolicies, ATransientErrorIsTriedAgain) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -224,6 +225,19 @@ TEST_F(Queue, WithEventIdxAvailEventSaysWhichKick) {
   disable();
   EXPECT_FALSE(enable());
   EXPECT_EQ(avail_event(), 0xfffe);
+}
+
+TEST_F(Queue, KicksThatCannotBeEnabledAreAnErrorAndNoWork) {
+  for (const uint64_t features : {uint64_t{0}, kFeatureEventIdx}) {
+    errors_ = 0;
+    start(features, 0);
+    disable();
+    const uint64_t used = std::exchange(vq_.ring.used, 0);
+    avail_idx(1);
+    EXPECT_FALSE(enable());
+    EXPECT_EQ(errors_, 1);
+    vq_.ring.used = used;
+  }
 }
 
 TEST_F(Queue, WhatSlipsInWhileKicksAreEnabledIsSeen) {

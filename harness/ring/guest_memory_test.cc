@@ -85,14 +85,58 @@ TEST_F(Guest, AStorePastTheAccessorIsFoundInUntouchedPages) {
   EXPECT_EQ(memory_.find_foreign_store(), 3 * GuestMemory::kPage + 5);
 }
 
+TEST_F(Guest, ScatteredBytesAreGatheredAgain) {
+  const Segment parts[] = {{kBase + 8, 4}, {kBase + 100, 0}, {kBase + 40, 3}, {kBase + 20, 8}};
+  const std::vector<uint8_t> bytes = {1, 2, 3, 4, 5, 6, 7};
+  ASSERT_TRUE(memory_.scatter(parts, 2, bytes));
+  EXPECT_EQ(memory_.bytes()[9], 0);
+  EXPECT_EQ(memory_.bytes()[10], 1);
+  EXPECT_EQ(memory_.bytes()[12], 0);
+  EXPECT_EQ(memory_.bytes()[40], 3);
+  EXPECT_EQ(memory_.bytes()[43], 0);
+  EXPECT_EQ(memory_.bytes()[21], 7);
+  EXPECT_EQ(memory_.bytes()[22], 0);
+  std::vector<uint8_t> out(7);
+  EXPECT_EQ(memory_.gather(parts, 2, out), 7u);
+  EXPECT_EQ(out, bytes);
+  out.assign(20, 9);
+  EXPECT_EQ(memory_.gather(parts, 4, out), 11u) << "there are no more";
+  EXPECT_EQ(out[0], 3);
+  EXPECT_EQ(out[11], 9);
+  EXPECT_FALSE(memory_.scatter(parts, 9, bytes)) << "there is room for six";
+  EXPECT_TRUE(memory_.scatter(parts, 8, bytes));
+  EXPECT_TRUE(memory_.scatter(parts, 99, {})) << "nothing needs no room";
+}
+
+TEST_F(Guest, WhatIsNotMappedEndsAScatterAndAGather) {
+  const Segment parts[] = {{kBase, 4}, {kBase - 100, 4}, {kBase + 20, 4}};
+  const std::vector<uint8_t> bytes(12, 1);
+  EXPECT_FALSE(memory_.scatter(parts, 0, bytes));
+  EXPECT_EQ(memory_.bytes()[3], 1);
+  EXPECT_EQ(memory_.bytes()[20], 0);
+  std::vector<uint8_t> out(12);
+  EXPECT_EQ(memory_.gather(parts, 0, out), 4u);
+}
+
 // Short stores and long ones, over each kind of edge that the marks have: every byte of a store is
 // accounted for, and the bytes around it are not.
 TEST(GuestMarks, AStoreIsMarkedFromItsFirstByteToItsLast) {
   constexpr uint32_t kEdge = 0x8000;  // of one word of marks; the finest mark is of 512 bytes
-  const std::pair<uint32_t, uint32_t> stores[] = {
-      {0, 1},           {511, 1},           {511, 2},       {512, 512},          {kEdge - 1, 1},
-      {kEdge - 1, 2},   {kEdge, 1},         {kEdge, kEdge}, {kEdge - 512, 1024}, {0x200, 0x7e00},
-      {0x600, 0x17c00}, {64 * 4096 - 1, 1}, {0, 64 * 4096}};
+  const std::pair<uint32_t, uint32_t> stores[] = {{0, 1},
+                                                  {511, 1},
+                                                  {511, 2},
+                                                  {512, 512},
+                                                  {kEdge - 1, 1},
+                                                  {kEdge - 1, 2},
+                                                  {kEdge, 1},
+                                                  {kEdge + 512, 1},
+                                                  {0, 0},
+                                                  {kEdge, kEdge},
+                                                  {kEdge - 512, 1024},
+                                                  {0x200, 0x7e00},
+                                                  {0x600, 0x17c00},
+                                                  {64 * 4096 - 1, 1},
+                                                  {0, 64 * 4096}};
   GuestMemory memory(kBase, 64 * GuestMemory::kPage);
   const std::span<uint8_t> all{const_cast<uint8_t*>(memory.bytes().data()), memory.bytes().size()};
   const auto is_zero = [](uint8_t byte) { return byte == 0; };
@@ -179,6 +223,13 @@ TEST_F(Table, WhereRegionsOverlapTheLowestWins) {
   table_.add({0x1080, 0x100, 0x9000});
   table_.add({0x1000, 0x100, 0x8000});
   EXPECT_EQ(translated(0x1080, 0x81), (Segments{{0x8080, 0x80}, {0x9080, 1}}));
+}
+
+TEST_F(Table, OfThoseThatStartTogetherTheFirstAddedWins) {
+  table_.add({0x1000, 0x100, 0x8000});
+  table_.add({0x1000, 0x200, 0x9000});
+  EXPECT_EQ(translated(0x1000, 1), (Segments{{0x8000, 1}}));
+  EXPECT_EQ(translated(0x1100, 1), (Segments{{0x9100, 1}}));
 }
 
 TEST_F(Table, TheLastByteOfTheAddressSpaceIsAnAddress) {
