@@ -12,7 +12,6 @@ import json
 import re
 import time
 import tomllib
-from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -208,7 +207,7 @@ def conformance(binary: Path) -> tuple[str, str] | None:
         for device in DEVICES:
             log = BUILD / f"{device.split(':')[1]}.log"
             answers = tool.batch(paths, device, log, command, CASE_S)
-            runs[device] = stack.enter_context(closing(_generator(answers)))
+            runs[device] = stack.enter_context(closing(answers))
         for path in paths:
             for device, answers in runs.items():
                 began = time.monotonic()
@@ -219,10 +218,6 @@ def conformance(binary: Path) -> tuple[str, str] | None:
                 if spoken := _spoke(judged):
                     return spoken
     return None
-
-
-def _generator(answers: Iterator[tool.Judged]) -> Iterator[tool.Judged]:
-    yield from answers
 
 
 class Workshop:
@@ -260,7 +255,7 @@ class Workshop:
 
     def _as_it_is(self, unit: variant.Unit) -> bytes:
         if unit.output not in self._unchanged:
-            target = BUILD / "as_it_is" / Path(unit.output).name
+            target = BUILD / "as_it_is" / unit.output.replace("/", "-")
             done = variant.compile_unit(unit, TREE, target, FLAGS)
             if done.code != 0:
                 raise Broken(f"{unit.source} does not compile; see {relative(done.log)}")
@@ -292,7 +287,7 @@ class Workshop:
         return "survived", ""
 
     def _compile(self, unit: variant.Unit, objects: dict[str, Path]) -> bool:
-        target = BUILD / "mutant" / Path(unit.output).name
+        target = BUILD / "mutant" / unit.output.replace("/", "-")
         objects[unit.output] = target
         return variant.compile_unit(unit, TREE, target, FLAGS).code == 0
 

@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -133,7 +133,7 @@ def _answer(process: subprocess.Popen[bytes], limit_s: float | None) -> bytes:
 def batch(
     paths: list[Path], device: str, log: Path, command: tuple[str, ...] = (),
     limit_s: float | None = None,
-) -> Iterator[Judged]:
+) -> Generator[Judged, None, None]:
     """`vassay run --batch`: one process, so that a guest boots once; a verdict as it comes.
 
     `command` is another build of the tool. Ends early if the process does, or if it does not answer
