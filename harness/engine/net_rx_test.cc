@@ -211,6 +211,7 @@ TEST_F(Receive, AChainThatCannotBeUsedComesBackEmpty) {
   buffer(200);
   frame(60);
   EXPECT_EQ(used(), "0:0 1:72 ");
+  EXPECT_EQ(calls_, 2) << "it does not wait for others to be used with";
   EXPECT_EQ(errors_, 1);
 }
 
@@ -397,8 +398,7 @@ TEST_F(PostedAhead, ARunHasItsBoundInBytes) {
   }
   net_.run_worker();
   EXPECT_EQ(word(kRing + used_ring() + 2), 16);
-  EXPECT_EQ(run(), 1);
-  EXPECT_EQ(word(kRing + used_ring() + 2), 17);
+  EXPECT_TRUE(net_.runnable());
 }
 
 TEST_F(PostedAhead, ADeviceOpenedAnewWaitsForNothing) {
