@@ -111,6 +111,15 @@ TEST_F(Inorder, AnyRunPublishesWhatIsDone) {
   EXPECT_EQ(used_ids(), (Ids{0, 1, 2, 3}));
 }
 
+TEST_F(Inorder, ARunThatEndsPublishesWhatWasCompletedInIt) {
+  set_up();
+  start();
+  at_point_ = EnginePoint::kNotifyEnabled;
+  at_point_action_ = [&] { backend_.complete(0); };  // two are left, so nobody is woken
+  send(3, kLarge);
+  EXPECT_EQ(used_ids(), Ids{0});
+}
+
 TEST_P(BothPolicies, ASynchronousBackendIsUsedAtOnce) {
   ScriptedBackend synchronous(net_, false);
   set_up();
