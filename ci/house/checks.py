@@ -14,6 +14,7 @@ from house.stages import Failed
 
 LOGS = ROOT / "build" / "test-logs"
 CORPUS = ("corpus", "conformance/cases")
+POLICIES = ("arrival", "inorder", "copy")
 
 
 def tool(preset: str = "dev") -> str:
@@ -73,7 +74,7 @@ def _verdicts(log: Path) -> tuple[int, str]:
 def corpus() -> str:
     """Every program twice under the sanitizers and once from the other compiler: equal traces."""
     count = 0
-    for policy in ("arrival", "inorder", "copy"):
+    for policy in POLICIES:
         texts = []
         for number, preset in enumerate(("asan-ubsan", "asan-ubsan", "dev")):
             log = LOGS / f"corpus-{policy}-{number}.json"
