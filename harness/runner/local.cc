@@ -94,21 +94,18 @@ class LocalRunner::Impl : public PointSink {
   };
 
   void walk();
-  VA_APART void dispatch(uint32_t index);
+  void dispatch(uint32_t index);
   void execute(uint32_t index, const Op& op);
-  VA_APART void set_ring_up(const Op& op);
   void execute_deferred(uint32_t index);
-  VA_APART void at(uint32_t index);
-  VA_APART void settle(uint32_t index);
-  VA_APART void begin_repeat(uint32_t index);
-  VA_APART void end_repeat();
+  void begin_repeat(uint32_t index);
+  void end_repeat();
   bool defer(uint32_t index);
   Deferred take_deferred(uint32_t i);
   void flush_deferred();
 
-  VA_APART void note_set_up(const Op& op);
-  VA_APART void supply_set_up(uint32_t index);
-  VA_APART void note_receive(uint32_t index);
+  void note_set_up(const Op& op);
+  void supply_set_up(uint32_t index);
+  void note_receive(uint32_t index);
   void supply_vring(Queue queue, uint32_t index);
   void supply_backend(Queue queue);
 
@@ -177,54 +174,50 @@ void LocalRunner::Impl::walk() {
 
 void LocalRunner::Impl::dispatch(uint32_t index) {
   const Op& op = ops_[index];
-  const Opcode code = op.code;
   ++executed_;
   current_ = index;
   port_.set_op(index);
   if (!set_up_done_) {
-    if (is_part_of_set_up(code)) {
+    if (is_part_of_set_up(op.code)) {
       note_set_up(op);
     } else {
       supply_set_up(index);
     }
   }
-  if (!rx_set_up_done_ && (op.queue == kRx || code == Opcode::kAt)) note_receive(index);
-  switch (code) {
+  if (!rx_set_up_done_ && (op.queue == kRx || op.code == Opcode::kAt)) note_receive(index);
+  switch (op.code) {
     case Opcode::kRepeat:
-      return begin_repeat(index);
+      begin_repeat(index);
+      break;
     case Opcode::kEnd:
-      return end_repeat();
+      end_repeat();
+      break;
     case Opcode::kAt:
-      return at(index);
+      if (!defer(index)) {
+        trace_->add(index, EventKind::kNoop, 0, static_cast<uint64_t>(NoopReason::kNotReached));
+      }
+      break;
     case Opcode::kSettle:
-      return settle(index);
+      flush_deferred();
+      execute(index, op);
+      driver_.read_back(index);
+      break;
     default:
-      return execute(index, op);
+      execute(index, op);
+      break;
   }
 }
 
-void LocalRunner::Impl::at(uint32_t index) {
-  if (defer(index)) return;
-  trace_->add(index, EventKind::kNoop, 0, static_cast<uint64_t>(NoopReason::kNotReached));
-}
-
-void LocalRunner::Impl::settle(uint32_t index) {
-  flush_deferred();
-  port_.execute(ops_[index]);
-  driver_.read_back(index);
-}
-
 void LocalRunner::Impl::execute(uint32_t index, const Op& op) {
-  const Opcode code = op.code;
-  if (Driver::executes(code)) return driver_.execute(index, op);
-  if (code == Opcode::kVring) return set_ring_up(op);
-  port_.execute(op);
-}
-
-void LocalRunner::Impl::set_ring_up(const Op& op) {
-  if (op.queue == kRx) rx_has_vring_ = true;  // one that waited for its point, too
-  driver_.set_up(op.queue, static_cast<uint16_t>(op.arg[0]), static_cast<uint16_t>(op.arg[1]));
-  port_.execute(op);
+  if (Driver::executes(op.code)) {
+    driver_.execute(index, op);
+  } else {
+    if (op.code == Opcode::kVring) {
+      if (op.queue == kRx) rx_has_vring_ = true;  // one that waited for its point, too
+      driver_.set_up(op.queue, static_cast<uint16_t>(op.arg[0]), static_cast<uint16_t>(op.arg[1]));
+    }
+    port_.execute(op);
+  }
 }
 
 // In the middle of another operation: `current_` is that one.
