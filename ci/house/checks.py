@@ -152,10 +152,12 @@ def mutants(count: int) -> str:
 def fuzz(runs: int) -> str:
     """So many runs of every target on the corpus as seeds: no finding, and the canary is caught.
 
-    Runs and seed are fixed, so that what passes on one machine passes on a faster one; to look for
-    something new is the campaign's job.
+    Runs, seed and the order of the inputs are fixed (a folder is read in an order of the file
+    system's own), so that what passes on one machine passes on another; to look for something new
+    is the campaign's job.
     """
     seeds = ROOT / "build" / "test-seeds"
+    shutil.rmtree(seeds, ignore_errors=True)
     encode_corpus(seeds)
     executions = 0
     for target in fuzzing.targets():
@@ -164,9 +166,16 @@ def fuzz(runs: int) -> str:
         log = LOGS / f"fuzz-{target}.log"
         working = LOGS / "fuzz-corpus" / target
         shutil.rmtree(working, ignore_errors=True)
-        folders = [working] + ([seeds] if target not in TEXT_TARGETS else list(SEED_FOLDERS))
-        extra = () if target == fuzzing.CANARY else (f"-runs={runs}",)
-        process = fuzzing.launch(target, FUZZ_BOUND, folders, artifacts, log, seed=1, extra=extra)
+        folders = SEED_FOLDERS if target in TEXT_TARGETS else (seeds,)
+        files = sorted(file for folder in folders for file in folder.rglob("*") if file.is_file())
+        listed = LOGS / f"fuzz-{target}.seeds"
+        listed.write_text(",".join(map(str, files)))
+        extra = [f"-seed_inputs=@{listed}", "-reload=0"]
+        if target != fuzzing.CANARY:
+            extra.append(f"-runs={runs}")
+        process = fuzzing.launch(
+            target, FUZZ_BOUND, [working], artifacts, log, seed=1, extra=tuple(extra)
+        )
         code = wait(process)
         ran = fuzzing.read_log(target, log.read_text(errors="replace"))
         if not ran.started:

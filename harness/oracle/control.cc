@@ -249,7 +249,7 @@ void Model::check_start(Queue queue, uint32_t index) {
   if (q.base_told) agrees = agrees && q.device_base == q.used_idx;
   const bool forgot = q.stop == Stop::kResetOwner || q.stop == Stop::kRelease;
   if (forgot && q.outstanding != 0) agrees = false;
-  if (!next_plain_ && is_mapped_onto(q)) q.duty.breach(kApart, index);
+  note_mapped_onto(index);
   if (!table_set_) q.duty.breach(kMapped, index);
   if (agrees) return;
   q.duty.breach(kStableRing, index);
@@ -266,6 +266,14 @@ bool Model::strays(const QueueModel& q) const {
 // one into this ring.
 void Model::note_straying(const QueueModel& q, uint32_t index) {
   if (!strays(q)) return;
+  for (const Queue each : live_) queues_[each].duty.breach(kApart, index);
+}
+
+// What the device writes into a buffer that the table leads there looks like a store into the ring.
+void Model::note_mapped_onto(uint32_t index) {
+  if (next_plain_) return;
+  const auto mapped_onto = [this](Queue each) { return is_mapped_onto(queues_[each]); };
+  if (std::none_of(live_.begin(), live_.end(), mapped_onto)) return;
   for (const Queue each : live_) queues_[each].duty.breach(kApart, index);
 }
 
@@ -338,10 +346,7 @@ void Model::take_staged(const Op& op) {
   for (uint64_t i = 0; i < std::min<uint64_t>(limit, staged_regions_.size()); ++i) {
     if ((staged_ >> i & 1) != 0) append(next_table_, staged_regions_[i]);
   }
-  for (const Queue each : live_) {
-    QueueModel& q = queues_[each];
-    if (is_mapped_onto(q)) q.duty.breach(kApart, calls_.empty() ? 0 : calls_.front().index);
-  }
+  note_mapped_onto(calls_.empty() ? 0 : calls_.front().index);
 }
 
 void Model::set_mem_table(uint32_t index) {

@@ -33,7 +33,7 @@ void Model::start_life(Queue queue, uint32_t num, uint16_t base) {
   for (const Queue each : live_) {
     if (each != queue && strays(queues_[each])) q.duty.breach(kApart, 0);
   }
-  if (!next_plain_ && is_mapped_onto(q)) q.duty.breach(kApart, 0);
+  note_mapped_onto(0);
   q.spoiled = q.by_hand = false;
   q.unsure = !deferred_.empty();
   q.order.clear();

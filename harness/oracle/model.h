@@ -347,6 +347,7 @@ class Model {
   void check_start(Queue queue, uint32_t index);
   void note_feeding(const QueueModel& started);
   void note_straying(const QueueModel& q, uint32_t index);
+  void note_mapped_onto(uint32_t index);
   bool is_mapped_onto(const QueueModel& q) const;
   // Whether [gpa, gpa + len) is mapped, and to the guest's own memory: 0 or the duty broken.
   uint32_t mapped(uint64_t gpa, uint64_t len) const;
