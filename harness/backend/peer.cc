@@ -13,7 +13,7 @@ void Peer::reset(PeerKind kind, uint32_t header_len) {
   congested_ = false;
   link_up_ = true;
   refusals_ = 0;
-  held_count_ = 0;
+  first_held_ = held_count_ = 0;
   inside_count_ = 0;
 }
 
@@ -52,7 +52,7 @@ int Peer::send(const Packet& packet, RequestToken token) {
   } else if (kind_ != PeerKind::kDeferred || take_inside(name, result) || held_count_ == kMaxHeld) {
     observer_.on_completed(name, token, result);
   } else {
-    held_[held_count_++] = Held{name, token};
+    held_at(held_count_++) = Held{name, token};
   }
   return taken;
 }
@@ -68,19 +68,17 @@ bool Peer::take_inside(uint32_t name, RequestResult& result) {
 }
 
 void Peer::finish(uint32_t position, RequestResult result) {
-  const uint32_t name = held_[position].name;
-  const RequestToken token = held_[position].token;
+  const Held done = held_at(position);
+  // Those before it move up, most often none.
+  for (uint32_t i = position; i > 0; --i) held_at(i) = held_at(i - 1);
+  first_held_ = (first_held_ + 1) % kMaxHeld;
   --held_count_;
-  if (position != held_count_) {
-    std::copy(held_.begin() + position + 1, held_.begin() + held_count_ + 1,
-              held_.begin() + position);
-  }
-  observer_.on_completed(name, token, result);
+  observer_.on_completed(done.name, done.token, result);
 }
 
 bool Peer::complete(uint32_t name, RequestResult result) {
   for (uint32_t i = 0; i < held_count_; ++i) {
-    if (held_[i].name == name) {
+    if (held_at(i).name == name) {
       finish(i, result);
       return true;
     }

@@ -73,6 +73,8 @@ class Peer : public Backend {
   };
 
   bool take_inside(uint32_t name, RequestResult& result);
+  // The one held `i`-th longest.
+  Held& held_at(uint32_t i) { return held_[(first_held_ + i) % kMaxHeld]; }
   void finish(uint32_t position, RequestResult result);
 
   PeerObserver& observer_;
@@ -84,9 +86,10 @@ class Peer : public Backend {
   int refusal_ = 0;
   uint32_t refusals_ = 0;
   bool refuse_inside_ = false;
+  uint32_t first_held_ = 0;
   uint32_t held_count_ = 0;
   uint32_t inside_count_ = 0;
-  std::array<Held, kMaxHeld> held_;  // in order of submission
+  std::array<Held, kMaxHeld> held_;  // in order of submission, from first_held_ around
   std::array<Inside, kMaxInside> inside_;
   FrameBuffer buffer_;
 };

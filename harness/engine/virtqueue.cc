@@ -19,18 +19,6 @@ bool steps_over(RingIndex used_event, RingIndex old_idx, RingIndex new_idx) {
 
 }  // namespace
 
-bool Virtqueue::event_idx() const {
-  return (features & kFeatureEventIdx) != 0;
-}
-
-bool Virtqueue::in_order() const {
-  return (features & kFeatureInOrder) != 0;
-}
-
-bool Virtqueue::logs_buffers() const {
-  return (features & kFeatureLogAll) != 0;
-}
-
 void Virtqueue::clear() {
   const uint32_t keep = index;
   *this = Virtqueue();

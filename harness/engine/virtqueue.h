@@ -14,6 +14,7 @@
 #include "base/ring_index.h"
 #include "engine/backend.h"
 #include "engine/dirty_log.h"
+#include "engine/features.h"
 #include "ring/desc_chain.h"
 #include "ring/guest_memory.h"
 #include "ring/vring.h"
@@ -70,9 +71,9 @@ class Virtqueue {
 
   void report_error(EngineHost& host);
 
-  bool event_idx() const;
-  bool logs_buffers() const;
-  bool in_order() const;
+  bool event_idx() const { return (features & kFeatureEventIdx) != 0; }
+  bool logs_buffers() const { return (features & kFeatureLogAll) != 0; }
+  bool in_order() const { return (features & kFeatureInOrder) != 0; }
 
  private:
   bool store_flags(GuestMemory& memory, EngineHost& host, uint16_t flags);
