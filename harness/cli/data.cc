@@ -1,5 +1,6 @@
 #include "cli/data.h"
 
+#include <fnmatch.h>
 #include <string.h>  // strverscmp is not in <cstring>
 
 #include <algorithm>
@@ -365,6 +366,10 @@ Status load_expectations(const std::string& root, const std::string& device,
     if (!status.ok()) return status;
   }
   return {};
+}
+
+bool lists(const Expected& entry, const std::string& case_path) {
+  return ::fnmatch(entry.case_path.c_str(), case_path.c_str(), 0) == 0;
 }
 
 Status load_divergences(const std::string& root, std::vector<Divergence>& out) {

@@ -50,7 +50,7 @@ Status load_specimens(const std::string& root, std::vector<Specimen>& out);
 // A known deviation of one device. `[[expect]]` in conformance/expectations/<device>.toml: in
 // this case, for this rule, the verdict is this one and not PASS.
 struct Expected {
-  std::string case_path;  // relative to the project root
+  std::string case_path;  // relative to the project root; `*` stands for any characters
   std::string rule;
   VerdictKind verdict = VerdictKind::kFail;
   std::string reason;
@@ -67,6 +67,9 @@ std::vector<std::string> expectations_files(const std::string& device);
 // Reads a device's expectations from those of its files that are there.
 Status load_expectations(const std::string& root, const std::string& device,
                          std::vector<Expected>& out);
+
+// Does the entry speak of this case (relative to the project root)?
+bool lists(const Expected& entry, const std::string& case_path);
 
 // A known difference between two devices. `[[divergence]]` in conformance/divergences.toml: a
 // matcher on one kind of observation and at least one condition. It has to show in `witness`.

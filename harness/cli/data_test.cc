@@ -159,6 +159,18 @@ TEST_F(Data, ExpectationsOfADevice) {
   EXPECT_EQ(expected[0].verdict, VerdictKind::kFail);
 }
 
+TEST_F(Data, AnEntryMaySpeakOfManyCases) {
+  Expected entry;
+  entry.case_path = "a/b.vq";
+  EXPECT_TRUE(lists(entry, "a/b.vq"));
+  EXPECT_FALSE(lists(entry, "a/b.vq2"));
+  EXPECT_FALSE(lists(entry, "x/a/b.vq"));
+  entry.case_path = "a/*,num=8,*.vq";
+  EXPECT_TRUE(lists(entry, "a/order=reverse,num=8,base=0.vq"));
+  EXPECT_FALSE(lists(entry, "a/order=reverse,num=80,base=0.vq"));
+  EXPECT_FALSE(lists(entry, "b/order=reverse,num=8,base=0.vq"));
+}
+
 TEST_F(Data, PassIsNoDeviation) {
   write("expectations/kernel-6.1.toml",
         "[[expect]]\ncase='a.vq'\nrule='NUS-04'\nverdict='PASS'\nreason='r'\nsource='s'\n");
