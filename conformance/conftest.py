@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from vassay import ROOT, Batch, Tool
+from vassay import ROOT, Batch, Result, Tool
 
 DEFAULT_DEVICES = ["reference:arrival", "reference:inorder", "reference:copy"]
 CASE_FOLDERS = ["conformance/cases", "corpus"]
@@ -16,7 +16,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("vhost-assay")
     group.addoption(
         "--device", action="append", metavar="URI",
-        help="device to test (`vassay devices`); may be given again; both policies of the "
+        help="device to test (`vassay devices`); may be given again; all policies of the "
         "reference by default",
     )  # fmt: skip
     group.addoption(
@@ -63,3 +63,21 @@ def batch(device: str, tool: Tool) -> Iterator[Batch]:
     """One process for a device and the whole session: a guest boots once."""
     with Batch(tool, device) as process:
         yield process
+
+
+@pytest.fixture(scope="session")
+def strict(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--strict-verdicts"))
+
+
+@pytest.fixture(scope="session")
+def hold(strict: bool) -> Callable[[Result], None]:
+    """Holds a device to a result: the test fails or skips as the verdict says."""
+
+    def hold_to(result: Result) -> None:
+        if result.verdict == "UNSUPPORTED":
+            pytest.skip(result.reason())
+        if result.fails(strict):
+            pytest.fail(result.story(), pytrace=False)
+
+    return hold_to

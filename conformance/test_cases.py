@@ -3,24 +3,17 @@ UNSUPPORTED skips with its reason."""
 
 from __future__ import annotations
 
-import pytest
-from vassay import Batch, Broken, Result
+from collections.abc import Callable
 
-FAILS = {"FAIL", "ROBUSTNESS", "INCONCLUSIVE"}
+import pytest
+from vassay import Batch, Result
 
 
 @pytest.fixture
 def result(batch: Batch, case: str) -> Result:
     """In a fixture, since what goes wrong here is an error and not a failure of the device."""
-    found = batch.run(case)
-    if found.verdict == "BROKEN":
-        raise Broken(found.reason())
-    return found
+    return batch.judged(case)
 
 
-def test_case(result: Result, request: pytest.FixtureRequest) -> None:
-    if result.verdict == "UNSUPPORTED":
-        pytest.skip(result.reason())
-    strict = request.config.getoption("--strict-verdicts") and result.verdict == "NON-STRICT"
-    if result.verdict in FAILS or strict:
-        pytest.fail(result.story(), pytrace=False)
+def test_case(result: Result, hold: Callable[[Result], None]) -> None:
+    hold(result)

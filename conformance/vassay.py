@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+FAILS = {"FAIL", "ROBUSTNESS", "INCONCLUSIVE"}
 
 
 class Broken(Exception):
@@ -42,6 +43,10 @@ class Result:
     @property
     def trace(self) -> str:
         return str(self.raw["traces"][0])
+
+    def fails(self, strict: bool = False) -> bool:
+        """`strict`: so does NON-STRICT."""
+        return self.verdict in FAILS or (strict and self.verdict == "NON-STRICT")
 
     def reason(self) -> str:
         """One sentence: why the verdict is not PASS."""
@@ -113,6 +118,13 @@ class Batch:
         if "error" in answer:
             raise Broken(str(answer["error"]))
         return Result(answer)
+
+    def judged(self, case: str) -> Result:
+        """As run(), where BROKEN is no result but raised."""
+        result = self.run(case)
+        if result.verdict == "BROKEN":
+            raise Broken(result.reason())
+        return result
 
     def _said(self) -> str:
         self._log.seek(0)
