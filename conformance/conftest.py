@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from tally import Tally, report
 from vassay import ROOT, Batch, Result, Tool
+
+if TYPE_CHECKING:
+    from _pytest.terminal import TerminalReporter
 
 DEFAULT_DEVICES = ["reference:arrival", "reference:inorder", "reference:copy"]
 CASE_FOLDERS = ["conformance/cases", "corpus"]
+TALLIES = pytest.StashKey[list[Tally]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -27,6 +33,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    tallies: list[Tally] = []
+    config.stash[TALLIES] = tallies
     path = Path(config.getoption("--vassay"))
     if not path.is_file():
         raise pytest.UsageError(
@@ -81,3 +89,21 @@ def hold(strict: bool) -> Callable[[Result], None]:
             pytest.fail(result.story(), pytrace=False)
 
     return hold_to
+
+
+@pytest.fixture(scope="session")
+def tally(batch: Batch, strict: bool, request: pytest.FixtureRequest) -> Iterator[Tally]:
+    """What combinations do on a device; in the end, while the device is there, failures are
+    narrowed down."""
+    kept = Tally(batch.device, batch.judged, strict)
+    request.config.stash[TALLIES].append(kept)
+    yield kept
+    kept.narrow()
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
+    tallies = config.stash[TALLIES]
+    if lines := report(tallies):
+        terminalreporter.section("combinations that fail")
+        for line in lines:
+            terminalreporter.line(line)
