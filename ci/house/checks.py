@@ -15,6 +15,7 @@ from house.stages import Failed
 LOGS = ROOT / "build" / "test-logs"
 CORPUS = ("corpus", "conformance/cases")
 POLICIES = ("arrival", "inorder", "copy")
+CONFORMANCE = ("conformance/test_cases.py", "conformance/test_combinations.py::test_combination")
 
 
 def tool(preset: str = "dev") -> str:
@@ -119,11 +120,12 @@ def generated(programs: int) -> str:
     return expect(done, f"{programs} conforming programs").tail(1)
 
 
-def conformance(device: str, what: str = "conformance/test_cases.py") -> str:
-    """Every case on a device; `conformance` as a whole also holds tool, rules and files to it."""
+def conformance(device: str, *what: str) -> str:
+    """Every case and combination on a device; `conformance` as a whole also holds tool, rules and
+    files to it."""
     name = re.sub(r"\W", "-", device)
-    command = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", what,
-               f"--device={device}"]  # fmt: skip
+    command = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider",
+               f"--device={device}", *(what or CONFORMANCE)]  # fmt: skip
     done = run(command, LOGS / f"conformance-{name}.log", limit_s=1200)
     expect(done, f"conformance of {device}")
     return done.tail(1).strip("= ")
