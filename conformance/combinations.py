@@ -58,9 +58,8 @@ CONSTRAINTS = (
         lambda c: c["header"] == "modern" or c["framing"] == "alone",
     ),
     Constraint(
-        "a chain, with the descriptor of its table, is no longer than the queue (VIRTIO 1.2, "
-        "2.7.5.3.1)",
-        lambda c: DESCRIPTORS[c["framing"]] + (c["INDIRECT"] == "on") <= int(c["num"]),
+        "a chain is no longer than the queue, in a table too (VIRTIO 1.2, 2.7.5.3.1)",
+        lambda c: DESCRIPTORS[c["framing"]] <= int(c["num"]),
     ),
     Constraint(
         "what is held alone completes in one order only",

@@ -113,7 +113,9 @@ VA_INLINE void Model::end_walk(Walk& walk, uint32_t first_part) {
       }
     }
   }
-  if (walk.descriptors > q.num || walk.readable + walk.writable > UINT32_MAX) {
+  // A table is as long as the queue at most; the descriptor that leads to it is not in it.
+  const uint32_t leading = walk.table_len != 0 ? 1 : 0;
+  if (walk.descriptors - leading > q.num || walk.readable + walk.writable > UINT32_MAX) {
     walk.broken |= kChainFits;
   }
   if (walk.descriptors > kMaxCommonChain) walk.broken |= kCommonLimits;

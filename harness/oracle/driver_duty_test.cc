@@ -92,6 +92,22 @@ TEST(DriverDuty, IndirectTables) {
   EXPECT_EQ(use_twice(not_acked).verdict(), "PASS");
 }
 
+// The queue's size is the limit of the table; the descriptor that leads there is not in it.
+TEST(DriverDuty, AnIndirectTableMayBeAsLongAsTheQueue) {
+  const auto table_of = [](uint32_t entries) {
+    std::vector<std::string> descs = {"0 110000 " + std::to_string(16 * entries) + " 4 0", kOther};
+    for (uint32_t i = 0; i < entries; ++i) {
+      descs.push_back(std::to_string(4096 + i) + " 11e000 30 " + (i + 1 < entries ? "1 " : "0 ") +
+                      std::to_string(i + 1));
+    }
+    return by_hand(descs);
+  };
+  Script longest = table_of(8);
+  EXPECT_EQ(use_twice(longest).verdict(), "FAIL SPL-02");
+  Script too_long = table_of(9);
+  EXPECT_EQ(use_twice(too_long).verdict(), "PASS");
+}
+
 TEST(DriverDuty, HeadsAndIndices) {
   Script range = by_hand({"0 11e000 100 0 0", kOther}, "0 8");
   EXPECT_EQ(use_twice(range).verdict(), "PASS");
