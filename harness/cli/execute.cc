@@ -106,7 +106,8 @@ void Bench::run(const CaseFile& from, CaseResult& out) {
     judge_trace(judge_, from, expected_, out);
     if (has_event(out.trace, EventKind::kDied)) {
       out.evidence = problem;
-      out.verdict = std::max(out.verdict, VerdictKind::kRobustness);
+      // The judge has spoken of it (SAF-02), unless the case needs what the device does not show.
+      if (out.findings.empty()) out.verdict = std::max(out.verdict, VerdictKind::kRobustness);
     }
   } else {
     out.findings.clear();
