@@ -64,7 +64,7 @@ Op make_avail(Random& random) {
   Op op = make(Opcode::kAvail);
   op.nseg = 2;
   op.seg[0] = Seg{false, 1, 12};
-  op.seg[1] = Seg{false, 1, kSizes[random.below(std::size(kSizes))]};
+  op.seg[1] = Seg{false, 1, random.pick(kSizes)};
   op.arg[1] = random.one_in(4) ? static_cast<uint64_t>(AvailMode::kIndirect) : 0;
   return op;
 }
@@ -90,8 +90,8 @@ void generate(uint32_t number, Program& program) {
   Random random(number);
   constexpr uint16_t kNums[] = {8, 16, 64, 256};
   program.clear();
-  program.ops.push_back(make(Opcode::kVring, kNums[random.below(std::size(kNums))],
-                             random.one_in(2) ? 0xfffc : 0, random.one_in(2) ? kEventIdx : 0));
+  program.ops.push_back(make(Opcode::kVring, random.pick(kNums), random.one_in(2) ? 0xfffc : 0,
+                             random.one_in(2) ? kEventIdx : 0));
   program.ops.push_back(make(Opcode::kBackend));
   uint32_t submitted = 0;
   for (; submitted < kSubmits; ++submitted) program.ops.push_back(make_avail(random));

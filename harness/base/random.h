@@ -1,6 +1,7 @@
 // Seeded random numbers that are the same on every standard library (std distributions are not).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace va {
@@ -24,6 +25,11 @@ class Random {
   }
 
   bool one_in(uint32_t n) { return below(n) == 0; }
+
+  template <typename T, size_t N>
+  T pick(const T (&values)[N]) {
+    return values[below(N)];
+  }
 
  private:
   uint64_t state_;

@@ -23,6 +23,7 @@
 #include "prog/layout.h"
 #include "prog/mutate.h"
 #include "prog/validate.h"
+#include "prog/values.h"
 
 namespace va {
 namespace {
@@ -76,14 +77,6 @@ class Generator {
     op.arg = {a, b, c, 0, 0, 0};
     return op;
   }
-  template <typename T>
-  static uint64_t num(T value) {
-    return static_cast<uint64_t>(value);
-  }
-  template <typename T, size_t N>
-  T pick(const T (&values)[N]) {
-    return values[random_.below(N)];
-  }
 
   void choose_steps() {
     total_ = 0;
@@ -114,7 +107,7 @@ class Generator {
 
   void start_life() {
     constexpr uint32_t kNums[] = {1, 2, 4, 8, 8, 16, 16, 32, 64, 128, 256};
-    num_ = pick(kNums);
+    num_ = random_.pick(kNums);
     idx_ = static_cast<uint16_t>(random_.one_in(2)   ? 0xfff8 + random_.below(8)
                                  : random_.one_in(2) ? 0
                                                      : random_.below(0x10000));
@@ -191,7 +184,7 @@ class Generator {
   uint16_t payload() {
     constexpr uint16_t kSizes[] = {60,  60,   100,  230,  231,  232,  233,  242,  243,  244, 245,
                                    256, 1400, 1400, 1400, 1400, 1400, 1514, 4084, 4096, 9000};
-    return random_.one_in(100) ? 65000 : pick(kSizes);
+    return random_.one_in(100) ? 65000 : random_.pick(kSizes);
   }
 
   // One chain of at most num_ descriptors.
@@ -250,7 +243,7 @@ class Generator {
       return;
     }
     constexpr uint32_t kAround[] = {0, 1, 2, 3, 0xffff, 0xfffe, 0xfffd, 0x7fff, 0x8000};
-    add(Opcode::kUsedEvent, (idx_ + pick(kAround)) & 0xffff);
+    add(Opcode::kUsedEvent, (idx_ + random_.pick(kAround)) & 0xffff);
   }
 
   void settle() { add(Opcode::kSettle); }
@@ -393,7 +386,7 @@ class Generator {
       call(random_.one_in(2) ? Opcode::kSetLogBase : Opcode::kSetLogFd, true);
       return;
     }
-    call(pick(kQueries), false).as_other = random_.one_in(8);
+    call(random_.pick(kQueries), false).as_other = random_.one_in(8);
   }
 
   void swap() {

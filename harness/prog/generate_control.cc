@@ -1,20 +1,9 @@
 #include "prog/generate_control.h"
 
 #include "prog/layout.h"
+#include "prog/values.h"
 
 namespace va {
-namespace {
-
-template <typename T>
-constexpr uint64_t num(T value) {
-  return static_cast<uint64_t>(value);
-}
-template <typename T, size_t N>
-T pick(const T (&values)[N], Random& random) {
-  return values[random.below(N)];
-}
-
-}  // namespace
 
 Op& ControlCalls::add(Opcode code, uint64_t a, uint64_t b, uint64_t c) {
   Op& op = ops_.emplace_back();
@@ -128,7 +117,7 @@ void ControlCalls::toggle_log(Queue queue) {
 
 void ControlCalls::replace_fd(Queue queue) {
   constexpr Opcode kFds[] = {Opcode::kSetVringCall, Opcode::kSetVringErr, Opcode::kSetVringKick};
-  const Opcode code = pick(kFds, random_);
+  const Opcode code = random_.pick(kFds);
   if (code != Opcode::kSetVringErr && random_.one_in(3)) {
     add_to_ring(code, queue, num(FdKind::kNone));
   }
@@ -161,7 +150,7 @@ void ControlCalls::fail_on_device() {
     default: {
       constexpr Opcode kCalls[] = {Opcode::kResetOwner, Opcode::kSetMemTable, Opcode::kSetLogBase,
                                    Opcode::kSetLogFd};
-      add(pick(kCalls, random_)).as_other = true;
+      add(random_.pick(kCalls)).as_other = true;
       break;
     }
   }
@@ -173,10 +162,10 @@ void ControlCalls::fail_on_ring(Queue queue) {
   constexpr Opcode kFds[] = {Opcode::kSetVringCall, Opcode::kSetVringErr, Opcode::kSetVringKick};
   switch (random_.below(5)) {
     case 0:
-      add_to_ring(Opcode::kBackend, queue, num(pick(kBackends, random_)));
+      add_to_ring(Opcode::kBackend, queue, num(random_.pick(kBackends)));
       break;
     case 1:
-      add_to_ring(pick(kFds, random_), queue,
+      add_to_ring(random_.pick(kFds), queue,
                   num(random_.one_in(2) ? FdKind::kBadFd : FdKind::kNotEvent));
       break;
     case 2:
@@ -186,7 +175,7 @@ void ControlCalls::fail_on_ring(Queue queue) {
       add_to_ring(Opcode::kSetVringNum, queue, 3);
       break;
     default:
-      add_to_ring(pick(kFds, random_), queue).as_other = true;
+      add_to_ring(random_.pick(kFds), queue).as_other = true;
       break;
   }
 }

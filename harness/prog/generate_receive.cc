@@ -2,19 +2,9 @@
 
 #include <algorithm>
 
+#include "prog/values.h"
+
 namespace va {
-namespace {
-
-template <typename T>
-constexpr uint64_t num(T value) {
-  return static_cast<uint64_t>(value);
-}
-template <typename T, size_t N>
-T pick(const T (&values)[N], Random& random) {
-  return values[random.below(N)];
-}
-
-}  // namespace
 
 Op& ReceiveTraffic::add(Opcode code, uint64_t a, uint64_t b, uint64_t c) {
   Op& op = ops_.emplace_back();
@@ -27,7 +17,7 @@ Op& ReceiveTraffic::add(Opcode code, uint64_t a, uint64_t b, uint64_t c) {
 void ReceiveTraffic::start_life(uint64_t features) {
   constexpr uint32_t kNums[] = {1, 2, 4, 8, 8, 16, 32, 64, 256};
   features_ = features;
-  num_ = pick(kNums, random_);
+  num_ = random_.pick(kNums);
   if ((features & kLegacy) != 0) num_ = std::max(num_, 2u);  // the header has a descriptor
   idx_ = static_cast<uint16_t>(random_.one_in(2) ? 0xfff8 + random_.below(8) : random_.below(3));
   add(Opcode::kVring, num_, idx_, features_);
@@ -48,7 +38,7 @@ void ReceiveTraffic::step() {
                                  &ReceiveTraffic::notify,        &ReceiveTraffic::swap,
                                  &ReceiveTraffic::disturb,       &ReceiveTraffic::interleave,
                                  &ReceiveTraffic::loop};
-  (this->*pick(kSteps, random_))();
+  (this->*random_.pick(kSteps))();
 }
 
 // ---- the driver --------------------------------------------------------------------------------
@@ -56,7 +46,7 @@ void ReceiveTraffic::step() {
 uint32_t ReceiveTraffic::buffer_len() {
   constexpr uint32_t kWhole[] = {1526, 1526, 1526, 1600, 2048, 4096, 9100, 65000};
   constexpr uint32_t kMerged[] = {26, 64, 100, 128, 200, 256, 512, 1024, 1526, 1526, 4096};
-  return (features_ & kMrgRxbuf) != 0 ? pick(kMerged, random_) : pick(kWhole, random_);
+  return (features_ & kMrgRxbuf) != 0 ? random_.pick(kMerged) : random_.pick(kWhole);
 }
 
 // One chain of a few descriptors, and of num_ at most.
@@ -109,7 +99,7 @@ void ReceiveTraffic::notify() {
     return;
   }
   constexpr uint32_t kAround[] = {0, 1, 2, 0xffff, 0xfffe, 0xfffd, 0x7fff, 0x8000};
-  add(Opcode::kUsedEvent, (idx_ + pick(kAround, random_)) & 0xffff);
+  add(Opcode::kUsedEvent, (idx_ + random_.pick(kAround)) & 0xffff);
 }
 
 // Runs of equal groups; ordinals go on from pass to pass.
@@ -131,7 +121,7 @@ void ReceiveTraffic::loop() {
 void ReceiveTraffic::frames() {
   constexpr uint32_t kLens[] = {0, 14, 15, 60, 60, 100, 243, 500, 1000, 1514, 1514, 4000};
   for (uint32_t n = 1 + random_.below(4); n > 0; --n) {
-    add(Opcode::kInject, random_.one_in(50) ? 9000 : pick(kLens, random_));
+    add(Opcode::kInject, random_.one_in(50) ? 9000 : random_.pick(kLens));
   }
 }
 

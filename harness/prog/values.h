@@ -9,6 +9,12 @@
 
 namespace va {
 
+// One of an operand's named values, as the operand.
+template <typename Named>
+constexpr uint64_t num(Named value) {
+  return static_cast<uint64_t>(value);
+}
+
 // What a Program says about a ring, as far as a glance can tell; values are chosen near it.
 struct Surroundings {
   Queue queue = kTx;
