@@ -151,8 +151,9 @@ bool DirtyRules::demands(Context& context) const {
   return !changed_ || context.report.sees(kEveryStore);
 }
 
-void DirtyRules::demand(const Demand& demand) {
-  if (!in_log(demand.page)) return;
+// What a driver in breach was told wrongly stays void when its ring is set up anew before the settle.
+void DirtyRules::demand(Context& context, const Demand& demand) {
+  if (!in_log(demand.page) || !context.report.may_judge(demand.rule, demand.queue)) return;
   if (!demands_.empty()) {
     const Demand& last = demands_.back();
     if (last.page == demand.page && last.serial == demand.serial) return;
@@ -178,7 +179,7 @@ void DirtyRules::write(Context& context, const Event& event) {
     for (uint64_t page = gpa / kPageSize; page <= (gpa + n - 1) / kPageSize; ++page) {
       if (logs_since_ != 0) stored_.add(page);
       const Rule rule = earlier ? Rule::kLog08 : further ? Rule::kLog04 : Rule::kLog01;
-      if (demanded) demand({rule, r.queue, serial, event.op, page});
+      if (demanded) demand(context, {rule, r.queue, serial, event.op, page});
       further = true;
     }
     gpa += n;
@@ -202,7 +203,7 @@ void DirtyRules::ring_store(Context& context, const Event& event) {
   const bool demanded = demands(context);
   for (uint64_t page = gpa / kPageSize; page <= (gpa + len - 1) / kPageSize; ++page) {
     stored_.add(page);
-    if (demanded) demand({Rule::kLog02, event.queue, 0, event.op, page});
+    if (demanded) demand(context, {Rule::kLog02, event.queue, 0, event.op, page});
   }
 }
 

@@ -80,7 +80,7 @@ class DirtyRules {
   void note_change(Context& context, const Op& op);
   bool demands(Context& context) const;
   void check_signal(Context& context);
-  void demand(const Demand& demand);
+  void demand(Context& context, const Demand& demand);
   void end_interval();
   void check_stopped(Context& context, const Event& event);
 
