@@ -13,7 +13,7 @@ from house import afl as second
 from house import checks, fuzzing
 from house.build import bin_dir, must_build
 from house.checks import LOGS, expect, tool
-from house.shell import JOBS, ROOT, ask, relative, run
+from house.shell import JOBS, ROOT, Broken, ask, relative, run
 from house.stages import Failed, Stage
 
 REPLAYED = 10_000_000
@@ -122,6 +122,8 @@ def tidy() -> str:
             path = Path(entry["file"])
             if not path.name.endswith("_test.cc"):
                 sources.setdefault(path, preset)
+    if not sources:
+        raise Broken("no preset is built that says how a source is compiled")
 
     def look_at(path: Path) -> str:
         command = ["clang-tidy-14", "--quiet", "-p", str(ROOT / "build" / sources[path]), str(path)]

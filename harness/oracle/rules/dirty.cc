@@ -151,7 +151,7 @@ bool DirtyRules::demands(Context& context) const {
   return !changed_ || context.report.sees(kEveryStore);
 }
 
-// What a driver in breach was told wrongly stays void when its ring is set up anew before the settle.
+// What is void now stays so when the ring, and its record of duties, begins anew before the settle.
 void DirtyRules::demand(Context& context, const Demand& demand) {
   if (!in_log(demand.page) || !context.report.may_judge(demand.rule, demand.queue)) return;
   if (!demands_.empty()) {
