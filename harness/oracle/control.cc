@@ -172,6 +172,7 @@ void Model::finish_call(const Op& op, uint32_t index) {
       const RingAddr addr{op.arg[0], op.arg[1], op.arg[2]};
       if (q.running() && addr != q.device_addr) q.duty.breach(kStableRing, index);
       q.device_addr = addr;
+      if (q.running()) note_feeding(q);
       note_straying(q, index);
       break;
     }
@@ -364,6 +365,7 @@ uint32_t Model::mapped(uint64_t gpa, uint64_t len) const {
   if (gpa + len < gpa) return kMapped;
   if (odd_table_) return kKnown;
   if (plain_table_) return in_arena(gpa, len) ? kNoDuties : uint32_t{kMapped};
+  uint32_t broken = kNoDuties;
   while (len != 0) {
     const Region* in = nullptr;
     for (const Region& region : table_) {
@@ -371,15 +373,21 @@ uint32_t Model::mapped(uint64_t gpa, uint64_t len) const {
       if (in != nullptr) return kKnown;  // overlapping regions: the device may take either
       in = &region;
     }
-    if (in == nullptr) return kMapped;
-    if (!in_arena(gpa, 1)) return kMapped;
-    const uint64_t in_half = kHalf - (gpa - kArenaGpa) % kHalf;
-    const uint64_t n = std::min({len, in->size - (gpa - in->gpa), in_half});
-    if (in->user + (gpa - in->gpa) != user_of(gpa)) return kKnown;  // not the guest's own bytes
+    if (in == nullptr) return broken | kMapped;
+    const uint64_t user = in->user + (gpa - in->gpa);
+    uint64_t n = std::min(len, in->size - (gpa - in->gpa));
+    if (in_arena(gpa, 1)) {
+      n = std::min(n, kHalf - (gpa - kArenaGpa) % kHalf);
+      if (user != user_of(gpa)) return kKnown;  // not the guest's own bytes
+    } else {
+      // Elsewhere there is no memory, unless the region leads into the arena by another way.
+      broken |= kMapped;
+      if (ranges_meet(user, n, kArenaUser, kArenaSize)) return kMapped | kKnown;
+    }
     gpa += n;
     len -= n;
   }
-  return 0;
+  return broken;
 }
 
 }  // namespace va::oracle

@@ -1,5 +1,6 @@
 // Containment, stops, control calls, the safety set, and the case's own expectations.
 #include "oracle/testing/script.h"
+#include "prog/layout.h"
 
 namespace va::oracle {
 namespace {
@@ -123,6 +124,19 @@ TEST(Safety, EndingsAreRobustness) {
     t.line("avail_entry tx 0 77").line("avail_idx tx 0x0001").line("kick tx");
     EXPECT_EQ(t.line("settle").line(each.event).verdict(), each.verdict) << each.event;
   }
+}
+
+// A used ring that is moved into the avail ring makes each entry one more chain, without end.
+TEST(Safety, ARingThatIsMovedOntoItselfMayGoOn) {
+  const RingLayout ring = ring_layout(kTx, 8);
+  const std::string addr = "set_vring_addr tx desc=" + hex(user_of(ring.desc)) +
+                           " avail=" + hex(user_of(ring.avail)) + " used=";
+  Script apart;
+  apart.line(addr + hex(user_of(ring.used))).line("< begin").line("< done ok");
+  EXPECT_EQ(apart.line("settle").line("< busy").verdict(), "ROBUSTNESS SAF-03");
+  Script onto_itself;
+  onto_itself.line(addr + hex(user_of(ring.avail))).line("< begin").line("< done ok");
+  EXPECT_EQ(onto_itself.line("settle").line("< busy").line("< allocated 1").verdict(), "PASS");
 }
 
 TEST(Safety, Saf07CallThatNeverReturns) {
