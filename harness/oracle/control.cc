@@ -69,7 +69,7 @@ void Model::on_begin(const Event& event) {
   const Op& op = *call.op;
   if (op.code == Opcode::kGetVringBase) call.life = queue(op.queue).life;
   append(calls_, call);
-  if (deferred_vring_ == call.index) set_up_view(op, call.index);
+  if (was_deferred(call.index)) set_up_view(op, call.index);
   if (sets_backend(op.code)) {
     ++queue(op.queue).starting;
     queue(op.queue).backend_changed_at = event_;
@@ -80,10 +80,15 @@ void Model::on_begin(const Event& event) {
     const bool known = calls_.size() == 1 || (staged_ == 0 && op.arg[0] == 0);
     if (!plain_table_ || !known || !stages_plain(op)) forget_table(call.index);
   }
-  // A call may have its effect long before it returns.
+  note_features(call);  // it may have its effect long before it returns
+  if (calls_.size() == 1) first_call_starts();
+}
+
+// A call that sets features, if it does.
+void Model::note_features(const Call& call) {
+  const Op& op = *call.op;
   if (op.code == Opcode::kVring) note_features(feature_bits(op.arg[2]), call.index);
   if (op.code == Opcode::kSetFeatures) note_features(op.arg[0], call.index);
-  if (calls_.size() == 1) first_call_starts();
 }
 
 // The first call is the one that is being made; those behind it wait for their turn.
@@ -237,6 +242,7 @@ void Model::set_backend(const Op& op, uint32_t index) {
   if (!is_new_peer(op)) return;
   check_start(op.queue % kQueues, index);
   q.stop = Stop::kRunning;
+  for (const Call& behind : calls_) note_features(behind);
   q.asynchronous = backend_kind(op) == BackendKind::kAsync;
   q.base_told = false;
   if (q.congested_before) q.congested = false;  // that was the old backend

@@ -57,7 +57,7 @@ void Model::set_up_view(const Op& op, uint32_t index) {
   const Queue queue = op.queue % kQueues;
   const auto base = static_cast<uint16_t>(op.arg[1]);
   if (queue <= kRx) vring_seen_[queue] = true;
-  if (deferred_vring_ == index) deferred_vring_ = kNoOp;
+  std::erase(deferred_vrings_, index);
   QueueModel& q = this->queue(queue);
   const bool in_use = q.running();
   for (Deferred& each : deferred_) {
@@ -132,11 +132,15 @@ void Model::check_owner(uint32_t owner, uint32_t op) {
 void Model::store_payload(uint64_t gpa, uint64_t len, uint32_t op) {
   bytes_.payload(gpa, len);
   if (!checked_ || len == 0) return;
-  if (overlaps_ring(gpa, len)) {
-    for (const Queue queue : live_) queues_[queue].duty.breach(kApart, op);
-  }
+  check_rings(gpa, len, op);
   check_owners(gpa, len, op);
   void_buffers(gpa, len, op);
+}
+
+// What is no ring's was stored in [gpa, gpa + len).
+void Model::check_rings(uint64_t gpa, uint64_t len, uint32_t op) {
+  if (!overlaps_ring(gpa, len)) return;
+  for (const Queue queue : live_) queues_[queue].duty.breach(kApart, op);
 }
 
 // All that the device has of descriptors in [gpa, gpa + len), which is not empty.
@@ -280,6 +284,7 @@ void Model::scribble(const Op& op, uint32_t index) {
   if (r == nullptr) queue(op.queue).scribbled.push_back(static_cast<uint32_t>(op.arg[0]));
   if (r == nullptr || r->reclaimed) return;
   for (const Part& part : checked_ ? parts(*r) : std::span<const Part>()) {
+    check_rings(part.gpa, part.len, index);
     void_buffers(part.gpa, part.len, index);  // another request's may be there as well
     check_owners(part.gpa, part.len, index);
   }

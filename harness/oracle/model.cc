@@ -76,7 +76,7 @@ void Model::begin(const Program& program, bool samples) {
   features_op_ = 0;
   event_ = 0;
   work_ = 0;
-  deferred_vring_ = kNoOp;
+  deferred_vrings_.clear();
   checked_ = false;
   vring_seen_ = {};
   set_up_ = false;
@@ -277,7 +277,7 @@ void Model::defer(uint32_t index) {
       apply(index);
       break;
     case Opcode::kVring:
-      deferred_vring_ = index;
+      append(deferred_vrings_, index);
       break;
     case Opcode::kSetMemTable:
       if (stages_before_settle(index)) lose_track(index);
@@ -337,7 +337,7 @@ void Model::deferred_not_reached(uint32_t index) {
 }
 
 void Model::deferred_without_device(uint32_t index) {
-  if (deferred_vring_ == index) set_up_view(op(index), index);
+  if (was_deferred(index)) set_up_view(op(index), index);
 }
 
 void Model::settle() {

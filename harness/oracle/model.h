@@ -270,8 +270,6 @@ class Model {
   void lose_track(uint32_t op);
 
  private:
-  static constexpr uint32_t kNoOp = 0xffffffff;
-
   struct Region {
     uint64_t gpa = 0;
     uint64_t size = 0;
@@ -306,6 +304,10 @@ class Model {
   void add_part(Walk& walk, const Descriptor& desc);
   void walk_table(Walk& walk, uint64_t table, uint32_t table_len);
   void end_walk(Walk& walk, uint32_t first_part);
+  bool was_deferred(uint32_t vring) const {
+    return std::find(deferred_vrings_.begin(), deferred_vrings_.end(), vring) !=
+           deferred_vrings_.end();
+  }
   bool overlaps_ring(uint64_t gpa, uint64_t len) const;
 
   // driver_view.cc
@@ -316,6 +318,7 @@ class Model {
   void store_payload(uint64_t gpa, uint64_t len, uint32_t op);
   void check_store(uint64_t gpa, uint64_t len, uint32_t op);
   void check_owner(uint32_t owner, uint32_t op);
+  void check_rings(uint64_t gpa, uint64_t len, uint32_t op);
   void check_owners(uint64_t gpa, uint64_t len, uint32_t op);
   void check_ring_store(QueueModel& q, uint64_t gpa, uint64_t len, uint32_t op);
   void void_buffers(uint64_t gpa, uint64_t len, uint32_t op);
@@ -343,6 +346,7 @@ class Model {
   bool stages_plain(const Op& op) const;
   void take_staged(const Op& op);
   void note_features(uint64_t features, uint32_t index);
+  void note_features(const Call& call);
   void stop(QueueModel& q, Stop why);
   void check_start(Queue queue, uint32_t index);
   void note_feeding(const QueueModel& started);
@@ -379,8 +383,8 @@ class Model {
   uint32_t hidden_op_ = 0;
   bool lost_ = false;  // lose_track() was called: until the end of the Program
   uint32_t lost_op_ = 0;
-  uint32_t deferred_vring_ = kNoOp;
-  bool set_up_ = false;  // the default set-up is under way
+  std::vector<uint32_t> deferred_vrings_;  // `vring` operations that wait for their point
+  bool set_up_ = false;                    // the default set-up is under way
   struct Deferred {
     uint32_t index = 0;
     bool contested = false;  // another store of its kind may have come before or after it
