@@ -4,7 +4,8 @@
 
 namespace va {
 
-CopyBatch::CopyBatch() : bytes_(std::make_unique_for_overwrite<uint8_t[]>(kFrames * kPage)) {}
+CopyBatch::CopyBatch()
+    : bytes_(std::make_unique_for_overwrite<uint8_t[]>(size_t{kFrames} * kPage)) {}
 
 bool CopyBatch::add_frame(const GuestMemory& memory, std::span<const Segment> segments) {
   VA_CHECK(frames_ < kFrames);

@@ -20,6 +20,7 @@ namespace {
 
 constexpr uint64_t kUserEnd =
     0x7ffffffff000;  // TASK_SIZE_MAX on x86-64 with four page-table levels
+constexpr uint64_t kLogged = uint64_t{8} * GuestMemory::kPage;  // bytes that one of the log covers
 
 // access_ok(): the range lies in user space, mapped or not.
 bool access_ok(uint64_t user, uint64_t len) {
@@ -28,8 +29,8 @@ bool access_ok(uint64_t user, uint64_t len) {
 
 // log_access_ok() and vq_log_used_access_ok(): the bits of [gpa, gpa + len) lie in user space.
 bool log_access_ok(uint64_t base, uint64_t gpa, uint64_t len) {
-  const uint64_t at = base + gpa / GuestMemory::kPage / 8;
-  return at >= base && access_ok(at, (len + GuestMemory::kPage * 8 - 1) / GuestMemory::kPage / 8);
+  const uint64_t at = base + gpa / kLogged;
+  return at >= base && access_ok(at, (len + kLogged - 1) / kLogged);
 }
 
 bool used_log_access_ok(const Virtqueue& vq, uint64_t base, bool used, uint64_t gpa) {

@@ -279,12 +279,20 @@ void Model::reread(Queue queue, uint32_t op) {
   expose_up_to(queue, bytes_.load16(q.ring.avail + 2), op);
 }
 
+// Where a payload that is written again may lie over a ring; of one that was not made available the
+// trace does not say where it lies.
+void Model::check_scribble(const Request* r, uint32_t index) {
+  if (!checked_) return;
+  if (r == nullptr) return check_rings(kArenaGpa, kArenaSize, index);
+  for (const Part& part : parts(*r)) check_rings(part.gpa, part.len, index);
+}
+
 void Model::scribble(const Op& op, uint32_t index) {
   Request* r = named(op.queue % kQueues, op.arg[0]);
+  check_scribble(r, index);
   if (r == nullptr) queue(op.queue).scribbled.push_back(static_cast<uint32_t>(op.arg[0]));
   if (r == nullptr || r->reclaimed) return;
   for (const Part& part : checked_ ? parts(*r) : std::span<const Part>()) {
-    check_rings(part.gpa, part.len, index);
     void_buffers(part.gpa, part.len, index);  // another request's may be there as well
     check_owners(part.gpa, part.len, index);
   }

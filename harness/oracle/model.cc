@@ -262,7 +262,11 @@ void Model::defer(uint32_t index) {
     case Opcode::kScribble:
     case Opcode::kCongest:
     case Opcode::kLink:
-      if (op.code != Opcode::kScribble) contest(index);
+      if (op.code == Opcode::kScribble) {
+        check_scribble(named(op.queue % kQueues, op.arg[0]), index);
+      } else {
+        contest(index);
+      }
       deferred_.push_back({index, (q.contested & contested_kind(op.code)) != 0});
       q.unsure = true;
       break;

@@ -318,6 +318,7 @@ class Model {
   void store_payload(uint64_t gpa, uint64_t len, uint32_t op);
   void check_store(uint64_t gpa, uint64_t len, uint32_t op);
   void check_owner(uint32_t owner, uint32_t op);
+  void check_scribble(const Request* r, uint32_t index);
   void check_rings(uint64_t gpa, uint64_t len, uint32_t op);
   void check_owners(uint64_t gpa, uint64_t len, uint32_t op);
   void check_ring_store(QueueModel& q, uint64_t gpa, uint64_t len, uint32_t op);

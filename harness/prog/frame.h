@@ -81,7 +81,7 @@ inline uint32_t read_ordinal(std::span<const uint8_t> frame) {
   uint64_t differing = 0;
   size_t at = 0;
   for (; size - at >= sizeof word; at += sizeof word) {
-    uint64_t next;
+    uint64_t next = 0;
     std::memcpy(&next, bytes + at, sizeof next);
     differing |= next ^ word;
   }

@@ -84,7 +84,7 @@ void ControlCalls::set_addr(Queue queue, bool logs) {
 void ControlCalls::replace_table() {
   if (random_.one_in(2)) {
     // Once regions are staged they are what the table is made of.
-    const uint64_t cut = kPageSize * (1 + random_.below(kHalf / kPageSize - 1));
+    const uint64_t cut = uint64_t{kPageSize} * (1 + random_.below(kHalf / kPageSize - 1));
     const struct {
       uint64_t from;
       uint64_t size;

@@ -203,7 +203,7 @@ std::string join(const Items& items, Print print) {
     if (!text.empty()) text += ' ';
     text += print(item);
   }
-  return or_dash(std::move(text));
+  return or_dash(text);
 }
 
 std::string used_text(const std::vector<UsedEntry>& used) {
