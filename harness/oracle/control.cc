@@ -71,8 +71,14 @@ void Model::on_begin(const Event& event) {
   append(calls_, call);
   if (was_deferred(call.index)) set_up_view(op, call.index);
   if (sets_backend(op.code)) {
-    ++queue(op.queue).starting;
-    queue(op.queue).backend_changed_at = event_;
+    QueueModel& q = queue(op.queue);
+    ++q.starting;
+    q.backend_changed_at = event_;
+    // One that waited for its point, behind the set-up of an operation that tells the backend
+    // something: which of the backends was told is not known.
+    const Opcode at_hand = this->op(supplied_op_).code;
+    const bool told = at_hand == Opcode::kCongest || at_hand == Opcode::kLink;
+    if (call.index < supplied_op_ && told) q.duty.breach(kKnown, call.index);
   }
   if (op.code == Opcode::kSetMemTable) {
     ++table_calls_;

@@ -59,7 +59,7 @@ void Model::set_up_view(const Op& op, uint32_t index) {
   if (queue <= kRx) vring_seen_[queue] = true;
   std::erase(deferred_vrings_, index);
   QueueModel& q = this->queue(queue);
-  const bool in_use = q.running();
+  const bool in_use = q.may_act();
   for (Deferred& each : deferred_) {
     const Op& other = this->op(each.index);
     const bool store = other.code == Opcode::kAvailFlags || other.code == Opcode::kUsedEvent;

@@ -80,6 +80,7 @@ void Model::begin(const Program& program, bool samples) {
   checked_ = false;
   vring_seen_ = {};
   set_up_ = false;
+  supplied_op_ = 0;
   staged_ = 0;
   table_set_ = feeds_itself_ = false;
   table_calls_ = 0;
