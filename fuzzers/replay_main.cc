@@ -6,8 +6,11 @@
 //   .vq files are cases: the target gets their bytes (a target that reads text gets the text)
 //   -name=value  flags of libFuzzer's are passed over
 //
-// Inputs are read before the first run, so memory stays flat while they run. Exit: 0; 2 for a path
+// Inputs are read before the first run, so memory stays flat while they run; what it came to after
+// the first pass and after the last is printed. Exit: 0; 2 for a path
 // or a case that cannot be read (the others still run), and when there is no input.
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -103,6 +106,16 @@ bool read_input(const std::string& path, Bytes& out) {
   return true;
 }
 
+// Resident memory in KiB; 0 where the kernel does not tell. The peak would hide what leaks below
+// it.
+uint64_t resident_kib() {
+  std::ifstream statm("/proc/self/statm");
+  uint64_t size = 0;
+  uint64_t resident = 0;
+  statm >> size >> resident;
+  return resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) / 1024;
+}
+
 int replay(const Options& options) {
   bool good = true;
   std::vector<std::string> files;
@@ -121,12 +134,18 @@ int replay(const Options& options) {
     return 2;
   }
   const uint64_t runs = options.runs != 0 ? options.runs : options.repeat * inputs.size();
+  uint64_t first_pass = 0;
   for (uint64_t i = 0; i < runs; ++i) {
+    if (i == inputs.size()) first_pass = resident_kib();
     const Bytes& input = inputs[i % inputs.size()];
     LLVMFuzzerTestOneInput(input.data(), input.size());
   }
+  const uint64_t last = resident_kib();
   std::fprintf(stderr, "runs: %llu of %zu inputs\n", static_cast<unsigned long long>(runs),
                inputs.size());
+  std::fprintf(stderr, "memory: %llu KiB after the first pass, %llu KiB at the end\n",
+               static_cast<unsigned long long>(runs > inputs.size() ? first_pass : last),
+               static_cast<unsigned long long>(last));
   return good ? 0 : 2;
 }
 

@@ -102,7 +102,7 @@ def digests(repeat: int) -> str:
     for preset in ("dev", "asan-ubsan", "libfuzzer"):
         binary = bin_dir(preset) / "va_digest"
         log = LOGS / f"digest-{preset}.txt"
-        done = run([str(binary), "--repeat", str(repeat), *paths], log, limit_s=900)
+        done = run([str(binary), "--repeat", str(repeat), *paths], log, limit_s=3600)
         texts[preset] = expect(done, f"va_digest of {preset}").text
     for preset, text in texts.items():
         if text != texts["dev"]:
