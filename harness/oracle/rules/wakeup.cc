@@ -112,6 +112,9 @@ void check_progress(Context& context) {
     const bool by_name = (q.duty.broken & (kNamed | kRoomForName)) == 0;
     const uint32_t most_held = receives && by_name ? std::min(q.num, kMostPosted) - 1 : 0;
     if (q.held > most_held || q.congested || q.room_untold || !q.has_kick) continue;
+    // What was refused for now waits for room, and behind a link that went down since there is
+    // none.
+    if (q.link_down && q.retries_allowed != 0) continue;
     const Request* waiting = first_waiting(model, q);
     if (waiting != nullptr) check_waiting(context, queue, q, waiting);
   }
